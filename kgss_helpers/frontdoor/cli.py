@@ -1,0 +1,241 @@
+"""The command line: what can be asked for, in which environment it runs, and what it does there."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kgss_helpers.frontdoor import environment, install
+from kgss_helpers.frontdoor.environment import ROOT, FrontDoorError, child_variables, run, say
+
+# What each command needs besides the dependencies that every reader needs.
+EXTRAS = {"test": ("test",), "lock": ("dev",)}
+START = Path("notebooks") / "00_start_here.ipynb"
+# Far beyond any cell, and far below nbval's own 2000 s: a cell that hangs should not cost half an hour.
+TEST_CELL_TIMEOUT = 900
+
+ABOUT = """\
+From Knowledge Graphs to Semantic Spaces: a workbook in notebooks.
+
+The first start makes an environment in .venv (a few minutes, 2 to 3 GB) unless the active one has everything; later
+ones take seconds. Nothing is installed into an environment of yours unless you say so with 'install --here'.
+"""
+SLIDES = """\
+Without --reveal the slides load reveal.js from the web when they are shown, and formulas load MathJax. For a hall
+without network get a copy beforehand ('npm pack reveal.js@4', then unpack it) and give its folder with --reveal.
+Presenting in JupyterLab itself ('lab') needs no network, and its widgets are alive; on slides they are text.
+"""
+HTML = """\
+Executes each notebook so that interactive figures carry their own drawing library (about 5 MB a page), and writes
+build/html with an index. Figures and text need no network; formulas load MathJax from the web. Widgets become text:
+they need a kernel.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; `lab`, `test` and `exam` pass on what it does not know."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--torch",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="the build of PyTorch to install; auto: CUDA where there is an NVIDIA GPU, else CPU",
+    )
+    common.add_argument(
+        "--no-install",
+        action="store_true",
+        help="use the running Python as it is; install nothing",
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m kgss_helpers", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+
+    def add(name: str, help: str, description: str | None = None) -> argparse.ArgumentParser:  # noqa: A002
+        return commands.add_parser(
+            name,
+            help=help,
+            description=description or help[0].upper() + help[1:] + ".",
+            parents=[common],
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    add("lab", "open the workbook in JupyterLab; further arguments go to JupyterLab, e.g. --no-browser --port 8899")
+    add("test", "run all tests and compare every notebook's outputs; further arguments go to pytest, e.g. tests -x")
+    notebooks = add("notebooks", "execute all notebooks (or those named), in order, and write them clean")
+    notebooks.add_argument("names", nargs="*", help="such as 01 or 01_knowledge_graph; all if none is named")
+    way = notebooks.add_mutually_exclusive_group()
+    way.add_argument("--check", action="store_true", help="only verify that they are executed and clean")
+    way.add_argument("--clean", action="store_true", help="only clean the metadata, without executing")
+    add("exam", "sit the exam and print its table; further arguments go to the exam")
+    slides = add("slides", "write notebooks as slides (build/slides)", SLIDES)
+    slides.add_argument("names", nargs="*", help="such as 01; all if none is named")
+    slides.add_argument("--as-is", action="store_true", help="take the committed outputs; interactive figures stay out")
+    slides.add_argument("--reveal", metavar="FOLDER", help="a copy of reveal.js to put beside the slides")
+    slides.add_argument("--show", action="store_true", help="open the first one in the browser")
+    html = add("html", "write notebooks as web pages (build/html)", HTML)
+    html.add_argument("names", nargs="*", help="such as 01; all if none is named")
+    html.add_argument("--as-is", action="store_true", help="take the committed outputs; interactive figures stay out")
+    only_install = add("install", "install what is pinned and do nothing else")
+    only_install.add_argument("--here", action="store_true", help="into the running Python's environment, not .venv")
+    only_install.add_argument(
+        "--with",
+        dest="extras",
+        action="append",
+        choices=("test", "dev"),
+        default=[],
+        help="what tests or upkeep need",
+    )
+    lock = add("lock", "renew constraints.txt from pyproject.toml")
+    lock.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    return parser
+
+
+PASS_ON = ("lab", "test", "exam")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the command with its options; what is to be passed on is `rest`."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(list(arguments))
+    if rest and options.command not in PASS_ON:
+        parser.error(f"'{options.command}' does not know {' '.join(rest)}")
+    options.rest = rest
+    return options
+
+
+def enter(options: argparse.Namespace, arguments: Sequence[str]) -> int | None:
+    """See to it that the command runs where everything is installed.
+
+    Returns:
+        None when that is this very process; the exit status when another Python has done the work.
+    """
+    if options.no_install:
+        return None
+    extras = tuple(getattr(options, "extras", ())) or EXTRAS.get(options.command, ())
+    own, here = environment.in_own_venv(), getattr(options, "here", False)
+    pins, installed = environment.read_pins(), environment.installed_packages()
+    reader_lacks = environment.missing_packages(environment.read_declared(), pins, installed)
+    extras_lack = environment.missing_packages(environment.read_declared(extras), pins, installed)
+    isolated = environment.is_isolated()
+    place = environment.choose(
+        own=own, here=here, isolated=isolated, reader_lacks=reader_lacks, extras_lack=extras_lack
+    )
+    if place == "this":
+        done = install.ensure_installed(extras, options.torch, own=own)
+        if done:
+            say("Everything is installed.")
+        return None
+    if isolated:
+        say(
+            f"The active environment is left alone, since it lacks what is pinned ({install.summary(reader_lacks)}); "
+            "the workbook uses its own, .venv."
+        )
+    if environment.venv_state() != "ready":
+        install.check_space(environment.VENV, install.NEEDS["cpu"])
+    environment.make_venv()
+    python = environment.venv_python(environment.VENV)
+    return run([str(python), "-m", "kgss_helpers", *arguments], child_variables(quiet=False))
+
+
+def lab(options: argparse.Namespace) -> int:
+    """Open JupyterLab at the first notebook."""
+    # The whole repository is the root, and the address that is printed leads to the notebook as well, which it would
+    # not if the file were simply named.
+    page = f"/lab/tree/{START.as_posix()}" if (ROOT / START).exists() else "/lab"
+    start = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={page}"]
+    say("Opening JupyterLab; Ctrl+C here ends it.")
+    return run([sys.executable, "-m", "jupyterlab", *start, *options.rest], child_variables(quiet=False), ROOT)
+
+
+def test(options: argparse.Namespace) -> int:
+    """Run pytest over the tests and, by nbval in its strict mode, over the notebooks.
+
+    One run and not two, so that there is one summary, one exit status, and every option of pytest means what it says.
+    Which folders are meant when none is named stands in pyproject.toml.
+    """
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
+    command += [f"--nbval-cell-timeout={TEST_CELL_TIMEOUT}", *options.rest]
+    return run(command, child_variables(quiet=True), ROOT)
+
+
+def notebooks(options: argparse.Namespace) -> int:
+    """Renew, clean or check notebooks."""
+    from kgss_helpers.frontdoor import notebooks as work
+
+    paths = work.named_notebooks(options.names)
+    if options.check:
+        return work.check_all(paths)
+    return work.clean_all(paths) if options.clean else work.renew_all(paths)
+
+
+def exam(options: argparse.Namespace) -> int:
+    """Print the exam's table."""
+    from kgss_helpers.exam import main as sit
+
+    return sit(options.rest)
+
+
+def slides(options: argparse.Namespace) -> int:
+    """Write notebooks as slides."""
+    from kgss_helpers.frontdoor import export
+    from kgss_helpers.frontdoor.notebooks import named_notebooks
+
+    return export.export_slides(named_notebooks(options.names), options.as_is, options.reveal, options.show)
+
+
+def html(options: argparse.Namespace) -> int:
+    """Write notebooks as web pages."""
+    from kgss_helpers.frontdoor import export
+    from kgss_helpers.frontdoor.notebooks import named_notebooks
+
+    return export.export_html(named_notebooks(options.names), options.as_is)
+
+
+def lock(options: argparse.Namespace) -> int:
+    """Renew constraints.txt."""
+    from kgss_helpers.frontdoor.lock import renew_constraints
+
+    return renew_constraints(options.upgrade)
+
+
+def only_install(options: argparse.Namespace) -> int:
+    """Say that the environment is ready, which `enter` has made sure of."""
+    say(f"Ready: {sys.prefix}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "lab": lab,
+    "test": test,
+    "notebooks": notebooks,
+    "exam": exam,
+    "slides": slides,
+    "html": html,
+    "install": only_install,
+    "lock": lock,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out one command and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that lacks a character of some notebook shows a '?' in its place.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    options = parse(arguments)
+    try:
+        if not (ROOT / "pyproject.toml").exists():
+            raise FrontDoorError("The front door works in a clone of the workbook; this package lies outside of one.")
+        status = enter(options, arguments)
+        return COMMANDS[options.command](options) if status is None else status
+    except FrontDoorError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped. The same command goes on where this one ended.")
+        return 130

@@ -1,0 +1,524 @@
+"""The front door's parts: what it decides, what it says, and what it writes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from kgss_helpers.frontdoor import cli, environment, export, install, lock, notebooks, pythons
+from kgss_helpers.frontdoor.environment import FrontDoorError, Installed, Pin
+
+# ---------------------------------------------------------------------------------------------------- which Python
+
+
+@pytest.mark.parametrize(
+    ("version", "good"),
+    [((3, 10, 13), False), ((3, 11, 0), True), ((3, 12, 1), True), ((3, 13, 9), True), ((3, 14, 0), False)],
+)
+def test_supported_pythons(version: tuple[int, ...], good: bool) -> None:
+    assert pythons.supported(version) is good
+
+
+def test_wrong_python_names_the_right_one_on_this_machine() -> None:
+    sentence = pythons.problem((3, 9, 2), which=lambda name: "/bin/" + name if name == "python3.12" else None)
+    assert "this is Python 3.9.2" in sentence
+    assert "'python3.12 -m kgss_helpers'" in sentence
+
+
+def test_wrong_python_without_another_says_where_to_get_one() -> None:
+    assert "py -3.13" in pythons.problem((3, 14, 0), which=lambda _: None, windows=True)
+    assert "python.org" in pythons.problem((3, 14, 0), which=lambda _: None, windows=False)
+
+
+def test_entry_is_readable_for_old_pythons() -> None:
+    import ast
+
+    for name in ("__init__.py", "__main__.py", "frontdoor/__init__.py", "frontdoor/pythons.py"):
+        source = (environment.ROOT / "kgss_helpers" / name).read_text(encoding="utf-8")
+        ast.parse(source, feature_version=(3, 7))
+
+
+def test_python_of_a_virtual_environment_on_each_system() -> None:
+    folder = Path("somewhere") / ".venv"
+    assert pythons.venv_python(folder, windows=True) == folder / "Scripts" / "python.exe"
+    assert pythons.venv_python(folder, windows=False) == folder / "bin" / "python"
+
+
+# ----------------------------------------------------------------------------------------------- which environment
+
+PINS = {
+    "torch": Pin(frozenset({"2.13.0"}), conditional=False),
+    "sympy": Pin(frozenset({"1.14.0"}), conditional=False),
+    "colorama": Pin(frozenset({"0.4.6"}), conditional=True),
+    "soupsieve": Pin(frozenset({"2.10", "4.1.1"}), conditional=True),
+}
+COMPLETE = {
+    "torch": Installed(
+        "2.13.0+cpu", ("sympy>=1.13", 'colorama ; sys_platform == "win32"', 'optree ; extra == "optree"')
+    ),
+    "sympy": Installed("1.14.0"),
+}
+
+
+def test_a_complete_environment_lacks_nothing() -> None:
+    assert environment.missing_packages(["torch"], PINS, COMPLETE) == []
+
+
+def test_what_is_missing_or_other_than_pinned_is_named() -> None:
+    assert environment.missing_packages(["torch"], PINS, {}) == ["torch is missing"]
+    older = {**COMPLETE, "torch": Installed("2.12.0", COMPLETE["torch"].requires)}
+    assert environment.missing_packages(["torch"], PINS, older) == ["torch is 2.12.0, not 2.13.0"]
+
+
+def test_what_a_package_requires_is_looked_at_too() -> None:
+    assert environment.missing_packages(["torch"], PINS, {"torch": COMPLETE["torch"]}) == ["sympy is missing"]
+    wrong = {**COMPLETE, "colorama": Installed("0.3.0")}
+    assert environment.missing_packages(["torch"], PINS, wrong) == ["colorama is 0.3.0, not 0.4.6"]
+
+
+def test_pins_and_declarations_are_read_from_their_files(tmp_path: Path) -> None:
+    (tmp_path / "constraints.txt").write_text("# note\nIr_Measures==0.4.3\nx==1 ; os_name == 'nt'\nx==2\n")
+    assert environment.read_pins(tmp_path) == {
+        "ir-measures": Pin(frozenset({"0.4.3"}), conditional=False),
+        "x": Pin(frozenset({"1", "2"}), conditional=True),
+    }
+    project = '[project]\ndependencies = ["ir_measures>=0.4"]\noptional-dependencies = {test = ["pytest[a]>=9"]}\n'
+    (tmp_path / "pyproject.toml").write_text(project)
+    assert environment.read_declared((), tmp_path) == ["ir-measures"]
+    assert environment.read_declared(("test",), tmp_path) == ["ir-measures", "pytest"]
+
+
+@pytest.mark.parametrize(
+    ("own", "here", "isolated", "reader_lacks", "extras_lack", "place"),
+    [
+        (True, False, True, ["torch"], [], "this"),  # our own .venv is filled up
+        (False, True, True, ["torch"], [], "this"),  # asked for
+        (False, False, True, [], [], "this"),  # conda, Binder, a developer's own: complete
+        (False, False, True, [], ["pytest"], "this"),  # the same, and only the test tools are missing
+        (False, False, False, [], ["pytest"], ".venv"),  # never into the system's Python
+        (False, False, True, ["torch"], [], ".venv"),  # somebody's environment for something else
+        (False, False, False, ["torch"], [], ".venv"),  # a plain Python
+    ],
+)
+def test_choice_of_environment(
+    own: bool, here: bool, isolated: bool, reader_lacks: list[str], extras_lack: list[str], place: str
+) -> None:
+    chosen = environment.choose(
+        own=own, here=here, isolated=isolated, reader_lacks=reader_lacks, extras_lack=extras_lack
+    )
+    assert chosen == place
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_states_of_a_virtual_environment(tmp_path: Path, windows: bool) -> None:
+    folder = tmp_path / ".venv"
+    assert environment.venv_state(folder, windows) == "absent"
+    folder.mkdir()
+    assert environment.venv_state(folder, windows) == "broken"
+    python = pythons.venv_python(folder, windows)
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert environment.venv_state(folder, windows) == "unfinished"
+    record = folder / ("Lib" if windows else "lib/python3.11") / "site-packages" / "pip-23.2.dist-info" / "RECORD"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    assert environment.venv_state(folder, windows) == "ready"
+
+
+def test_variables_for_compared_runs_respect_the_user() -> None:
+    quiet = environment.child_variables(quiet=True, environ={"OMP_NUM_THREADS": "1", "PYTHONPATH": "mine"})
+    assert quiet["OMP_NUM_THREADS"] == "1"
+    assert quiet["HF_HUB_OFFLINE"] == "1"
+    assert quiet["PYTHONPATH"].split(os.pathsep) == [str(environment.ROOT), "mine"]
+    assert "MPLBACKEND" not in quiet
+    assert environment.child_variables(quiet=True, environ={})["OMP_NUM_THREADS"] == "2"
+    assert "HF_HUB_OFFLINE" not in environment.child_variables(quiet=False, environ={})
+    assert environment.child_variables(quiet=True, environ=quiet) == quiet
+
+
+def test_exit_status_of_a_program_is_passed_on() -> None:
+    assert environment.run([sys.executable, "-c", "raise SystemExit(7)"]) == 7
+
+
+# ------------------------------------------------------------------------------------------------------ which torch
+
+
+def steps(build: str, system: str, reachable: bool) -> list[tuple[str, ...]]:
+    return [step.arguments for step in install.torch_steps("2.13.0", build, system, lambda _: reachable)]
+
+
+PLAIN = ("--no-deps", "torch==2.13.0")
+
+
+def test_torch_without_a_gpu_comes_from_the_cpu_index_first() -> None:
+    assert steps("cpu", "linux", reachable=True) == [("--index-url", install.CPU_INDEX, *PLAIN), PLAIN]
+
+
+def test_torch_without_a_gpu_and_without_the_cpu_index_warns_of_cuda() -> None:
+    (step,) = install.torch_steps("2.13.0", "cpu", "linux", lambda _: False)
+    assert step.arguments == PLAIN
+    assert "may be the CUDA build" in step.says
+
+
+def test_torch_with_a_gpu() -> None:
+    assert steps("cuda", "linux", reachable=True) == [PLAIN]
+    assert steps("cuda", "win32", reachable=True) == [("--index-url", install.CUDA_INDEX, *PLAIN), PLAIN]
+    assert "may be the CPU build" in install.torch_steps("2.13.0", "cuda", "win32", lambda _: False)[0].says
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_torch_where_the_usual_wheel_is_the_cpu_build(system: str) -> None:
+    assert steps("cpu", system, reachable=True) == [PLAIN]
+
+
+def test_build_follows_the_gpu_unless_the_user_says_otherwise() -> None:
+    assert install.choose_build("auto", gpu=lambda: True) == "cuda"
+    assert install.choose_build("auto", gpu=lambda: False) == "cpu"
+    assert install.choose_build("cpu", gpu=lambda: True) == "cpu"
+    assert install.choose_build("cuda", gpu=lambda: False) == "cuda"
+
+
+def test_builds_are_told_apart() -> None:
+    assert install.build_of(Installed("2.13.0+cpu")) == "cpu"
+    assert install.build_of(Installed("2.13.0+cu130")) == "cuda"
+    assert install.build_of(Installed("2.13.0", ("nvidia-cublas==13",)), "linux") == "cuda"
+    assert install.build_of(Installed("2.13.0", ("nvidia-cublas==13 ; sys_platform == 'linux'",)), "win32") == "cpu"
+
+
+def test_an_index_that_nobody_serves_is_given_up_at_once() -> None:
+    assert install.index_answers("http://127.0.0.1:9/simple", patience=1) is False
+
+
+# ------------------------------------------------------------------------------------------- sentences, not tracebacks
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+        ("Retrying after NewConnectionError: Temporary failure in name resolution\nERROR: No matching", "network"),
+        ("SSLError(SSLCertVerificationError('CERTIFICATE_VERIFY_FAILED'))", "certificate"),
+        ("error: externally-managed-environment", "operating system"),
+        ("PermissionError: [WinError 5] Access is denied", "Close a JupyterLab"),
+        ("ERROR: No matching distribution found for torch==2.13.0", "no build for this Python"),
+        ("ERROR: Failed building wheel for x", "compiler"),
+        ("No module named pip", "ensurepip"),
+        ("something new", "its own words above"),
+    ],
+)
+def test_what_pip_says_becomes_advice(output: str, words: str) -> None:
+    assert words in install.explain(output)
+
+
+def fake_pip(tmp_path: Path, says: str, status: int) -> list[str]:
+    """Write a program that answers like pip, notes how it was called, and return how to call it."""
+    program = tmp_path / "fake_pip.py"
+    program.write_text(
+        "import pathlib, sys\n"
+        f"with open({str(tmp_path / 'calls')!r}, 'a') as calls: print(*sys.argv[1:], file=calls)\n"
+        f"print({says!r}); sys.exit({status})\n"
+    )
+    return [sys.executable, str(program)]
+
+
+def test_no_network_is_a_sentence(tmp_path: Path) -> None:
+    command = fake_pip(tmp_path, "NameResolutionError: getaddrinfo failed", 1)
+    with pytest.raises(FrontDoorError, match="check the network"):
+        install.pip_or_sentence(["torch"], command)
+
+
+def test_no_disk_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FrontDoorError, match=r"needs about 4\.0 GB, and the disk of .* has 1\.2 GB left"):
+        install.check_space(tmp_path / "not" / "there" / "yet", 4.0, free=lambda _: 1.2e9)
+    install.check_space(tmp_path, 4.0, free=lambda _: 4.1e9)
+
+
+def test_front_door_shows_sentences_and_a_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise FrontDoorError("The disk is full.")
+
+    monkeypatch.setattr(cli, "enter", full)
+    assert cli.main(["lab"]) == 1
+    assert capsys.readouterr().err == "The disk is full.\n"
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "enter", stopped)
+    assert cli.main(["lab"]) == 130
+    assert "Stopped" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------------------------------------- installing
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> dict[str, Installed]:
+    """An environment that holds what the returned dictionary says, with torch and sympy declared and pinned."""
+    present: dict[str, Installed] = {}
+    monkeypatch.setattr(install, "read_pins", lambda: PINS)
+    monkeypatch.setattr(install, "read_declared", lambda extras: ["torch"])
+    monkeypatch.setattr(install, "installed_packages", lambda: dict(present))
+    monkeypatch.setattr(install, "index_answers", lambda url: False)
+    monkeypatch.setattr(install, "check_space", lambda *_: None)
+    return present
+
+
+def test_a_complete_environment_installs_nothing(tmp_path: Path, pretend: dict[str, Installed]) -> None:
+    pretend.update(COMPLETE)
+    assert install.ensure_installed((), own=False, command=fake_pip(tmp_path, "", 1)) is False
+    assert not (tmp_path / "calls").exists()
+
+
+def test_torch_is_installed_first_and_alone_then_the_rest(
+    tmp_path: Path, pretend: dict[str, Installed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = fake_pip(tmp_path, "Successfully installed", 0)
+    answers = iter([{}, {"torch": COMPLETE["torch"]}, COMPLETE])
+    monkeypatch.setattr(install, "installed_packages", lambda: next(answers))
+    assert install.ensure_installed(("test",), "cpu", own=False, command=command) is True
+    first, second = (tmp_path / "calls").read_text().splitlines()
+    assert first.endswith("torch==2.13.0")
+    assert "--no-deps" in first
+    assert second.endswith("-c constraints.txt -e .[test]")
+
+
+def test_an_interrupted_installation_goes_on_with_what_is_missing(
+    tmp_path: Path, pretend: dict[str, Installed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = fake_pip(tmp_path, "Successfully installed", 0)
+    answers = iter([{"torch": COMPLETE["torch"]}, COMPLETE])
+    monkeypatch.setattr(install, "installed_packages", lambda: next(answers))
+    assert install.ensure_installed((), own=False, command=command) is True
+    (only,) = (tmp_path / "calls").read_text().splitlines()
+    assert only.endswith("-c constraints.txt -e .")
+
+
+def test_another_build_of_torch_is_installed_only_on_request(tmp_path: Path, pretend: dict[str, Installed]) -> None:
+    pretend.update(COMPLETE)
+    command = fake_pip(tmp_path, "", 0)
+    assert install.ensure_installed((), "auto", own=False, command=command) is False
+    if sys.platform != "darwin":  # where there is one build only
+        assert install.ensure_installed((), "cuda", own=False, command=command) is True
+        assert (tmp_path / "calls").read_text().startswith("uninstall --yes --quiet torch")
+
+
+def test_an_installation_that_pip_calls_good_is_still_verified(tmp_path: Path, pretend: dict[str, Installed]) -> None:
+    pretend["torch"] = COMPLETE["torch"]
+    with pytest.raises(FrontDoorError, match="sympy is missing"):
+        install.ensure_installed((), own=False, command=fake_pip(tmp_path, "", 0))
+
+
+def test_cuda_that_comes_unasked_is_said(
+    tmp_path: Path, pretend: dict[str, Installed], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend["torch"] = Installed("2.13.0+cu130")
+    install.install_torch("2.13.0", "cpu", fake_pip(tmp_path, "", 0))
+    assert "It is the CUDA build" in capsys.readouterr().err
+
+
+def test_this_environment_is_complete_so_that_the_second_start_installs_nothing() -> None:
+    declared = environment.read_declared(("test",))
+    missing = environment.missing_packages(declared, environment.read_pins(), environment.installed_packages())
+    assert missing == []
+
+
+# -------------------------------------------------------------------------------------------------- the command line
+
+
+def test_unknown_arguments_go_to_pytest_and_jupyterlab_in_order() -> None:
+    options = cli.parse(["test", "tests/test_x.py", "-k", "a or b", "--torch", "cpu", "-x", "--maxfail=2"])
+    assert options.torch == "cpu"
+    assert options.rest == ["tests/test_x.py", "-k", "a or b", "-x", "--maxfail=2"]
+    assert cli.parse(["lab", "--no-browser", "--port", "8899"]).rest == ["--no-browser", "--port", "8899"]
+
+
+def test_other_commands_refuse_what_they_do_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parse(["notebooks", "--chek"])
+    assert "does not know --chek" in capsys.readouterr().err
+
+
+def test_tests_are_strict_about_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(cli, "run", lambda command, variables, cwd: calls.append(command) or 5)
+    assert cli.test(cli.parse(["test", "-x"])) == 5
+    (command,) = calls
+    assert command[1:5] == ["-m", "pytest", "--nbval", "--nbval-current-env"]
+    assert command[-1] == "-x"
+
+
+@pytest.mark.parametrize("command", ["", *cli.COMMANDS])
+def test_every_command_has_help(command: str) -> None:
+    arguments = [sys.executable, "-m", "kgss_helpers", *([command] if command else []), "--help"]
+    result = subprocess.run(arguments, capture_output=True, text=True, cwd=environment.ROOT, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "usage: python -m kgss_helpers" in result.stdout
+
+
+def test_front_door_needs_nothing_but_the_standard_library() -> None:
+    modules = "cli, environment, export, install, lock, notebooks, pythons"
+    code = f"import sys; from kgss_helpers.frontdoor import {modules}; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=environment.ROOT, check=True
+    )
+    roots = {name.partition(".")[0] for name in result.stdout.split()} - {"kgss_helpers", "__main__", "__mp_main__"}
+    assert {name for name in roots if name not in sys.stdlib_module_names} == set()
+
+
+# ---------------------------------------------------------------------------------------------------- constraints.txt
+
+
+def test_resolution_becomes_one_universal_file() -> None:
+    resolved = [
+        "# a comment",
+        "--index-url https://example.org/simple",
+        "torch==2.13.0+cpu",
+        "numpy==2.4.6 \\",
+        "    --hash=sha256:00",
+        "colorama==0.4.6 ; sys_platform == 'win32'",
+        "nvidia-cublas==13.1.1.3 ; sys_platform == 'linux'",
+        "triton==3.7.1 ; sys_platform == 'linux'",
+        "cuda-toolkit==13.0.3.0 ; sys_platform == 'linux'",
+        "httpx2-jsfetch==1.0 ; python_full_version >= '3.12' and sys_platform == 'emscripten'",
+        "kgss @ https://example.org/kgss.whl",
+    ]
+    expected = ["colorama==0.4.6 ; sys_platform == 'win32'", "numpy==2.4.6", "torch==2.13.0"]
+    assert lock.pinned_lines(resolved) == expected
+    assert lock.cuda_tag(resolved) == "cu130"
+
+
+# ---------------------------------------------------------------------------------------------------------- notebooks
+
+
+def tiny(*sources: str) -> nbformat.NotebookNode:
+    cells = [nbformat.v4.new_markdown_cell("# Tiny", id="head")]
+    cells += [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def written(path: Path, notebook: nbformat.NotebookNode) -> Path:
+    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    return path
+
+
+def test_cleaning_keeps_what_matters_and_drops_the_rest() -> None:
+    notebook = tiny("1 + 1")
+    notebook.metadata.widgets = {"state": {}}
+    notebook.metadata.kernelspec = {"name": "my-env", "display_name": "Python (my env)"}
+    notebook.metadata.language_info = {"name": "python", "version": "3.11.7"}
+    cell = notebook.cells[1]
+    cell.metadata.update(
+        tags=["nbval-ignore-output"],
+        slideshow={"slide_type": "slide"},
+        jupyter={"source_hidden": True},
+        execution={"iopub.execute_input": "2026-01-01"},
+        scrolled=True,
+    )
+    cell.outputs = [
+        nbformat.v4.new_output("display_data", {notebooks.WIDGET: {"model_id": "random", "version_major": 2}})
+    ]
+    clean = notebooks.cleaned(notebook)
+    assert clean.metadata == {"kernelspec": notebooks.KERNEL, "language_info": {"name": "python"}}
+    assert set(clean.cells[1].metadata) == {"tags", "slideshow", "jupyter"}
+    assert [cell.id for cell in clean.cells] == ["head", "cell-0"]
+    assert clean.cells[1].outputs[0].data[notebooks.WIDGET]["model_id"] != "random"
+    assert notebooks.cleaned(clean) == clean
+    assert notebook.metadata.widgets == {"state": {}}  # the original is left alone
+
+
+def test_renewing_executes_cleans_and_writes(tmp_path: Path) -> None:
+    path = written(tmp_path / "00_tiny.ipynb", tiny("import sys; sys.executable", "x = 1", "x + 1"))
+    run = notebooks.renew(path)
+    assert run.seconds > 0
+    assert 20 < run.megabytes < 2000
+    cells = notebooks.read(path).cells
+    assert cells[1].outputs[0].data["text/plain"] == repr(sys.executable)  # this environment's own kernel
+    assert cells[3].outputs[0].data["text/plain"] == "2"
+    assert notebooks.problems_of(path) == []
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_cell_that_fails_is_named_and_the_file_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "00_tiny.ipynb", tiny("1", "raise ValueError('so it is')"))
+    before = path.read_bytes()
+    assert notebooks.renew_all([path]) == 1
+    said = capsys.readouterr().err
+    assert "00_tiny, cell 3 of 3 (`raise ValueError('so it is')`) failed with ValueError: so it is" in said
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(notebooks.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        notebooks.write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_not_executed_or_not_clean_is_named(tmp_path: Path) -> None:
+    notebook = tiny("1", "2")
+    path = written(tmp_path / "00_tiny.ipynb", notebook)
+    assert any("cell 2 of 3 (`1`) was never executed" in problem for problem in notebooks.problems_of(path))
+    notebook.cells[1].execution_count, notebook.cells[2].execution_count = 2, 1
+    assert any("out of order" in problem for problem in notebooks.problems_of(written(path, notebook)))
+    notebook.cells[1].execution_count, notebook.cells[2].execution_count = 1, 2
+    notebook.cells[2].outputs = [nbformat.v4.new_output("error", ename="ValueError", evalue="", traceback=[])]
+    assert any("ended in ValueError" in problem for problem in notebooks.problems_of(written(path, notebook)))
+    notebook.cells[2].metadata.tags = ["raises-exception"]
+    assert notebooks.problems_of(written(path, notebook)) == ["its metadata is not clean"]
+    assert notebooks.clean_all([path]) == 0
+    assert notebooks.problems_of(path) == []
+    assert notebooks.check_all([path]) == 0
+
+
+def test_notebooks_are_found_by_number_name_or_path(tmp_path: Path) -> None:
+    for name in ("00_start.ipynb", "01_graph.ipynb", "scratch.ipynb"):
+        written(tmp_path / name, tiny())
+    start, graph = tmp_path / "00_start.ipynb", tmp_path / "01_graph.ipynb"
+    assert notebooks.named_notebooks([], tmp_path) == [start, graph]
+    assert notebooks.named_notebooks(["01", "00_start"], tmp_path) == [start, graph]
+    assert notebooks.named_notebooks(["notebooks/01_graph.ipynb"], tmp_path) == [graph]
+    with pytest.raises(FrontDoorError, match="There are: 00_start, 01_graph"):
+        notebooks.named_notebooks(["7"], tmp_path)
+
+
+# ------------------------------------------------------------------------------------------------------------ exports
+
+
+def test_pages_and_slides_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "ROOT", tmp_path)
+    path = written(tmp_path / "00_tiny.ipynb", tiny("6 * 7"))
+    assert export.export_html([path], as_is=True, folder=tmp_path / "html") == 0
+    assert '<a href="00_tiny.html">Tiny</a>' in (tmp_path / "html" / "index.html").read_text()
+    reveal = tmp_path / "reveal"
+    (reveal / "dist").mkdir(parents=True)
+    (reveal / "dist" / "reveal.js").touch()
+    assert export.export_slides([path], True, str(reveal), show=False, folder=tmp_path / "slides") == 0
+    page = (tmp_path / "slides" / "00_tiny.slides.html").read_text(encoding="utf-8")
+    assert "reveal.js/dist/reveal" in page
+    assert "unpkg.com/reveal" not in page
+    assert (tmp_path / "slides" / "reveal.js" / "dist" / "reveal.js").exists()
+    with pytest.raises(FrontDoorError, match="holds no reveal"):
+        export.own_reveal(str(tmp_path / "html"), tmp_path)
+
+
+def test_exports_ask_for_figures_that_carry_their_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KGSS_PLOTLY_RENDERER", "")
+    path = written(tmp_path / "00_tiny.ipynb", tiny("import os; os.environ['KGSS_PLOTLY_RENDERER']"))
+    notebook = export.prepared(path, as_is=False)
+    assert notebook.cells[1].outputs[0].data["text/plain"] == repr(export.RENDERER)
+    assert json.loads(path.read_text())["cells"][1]["outputs"] == []  # the file itself stays
