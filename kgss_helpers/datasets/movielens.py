@@ -1,0 +1,109 @@
+"""MovieLens (https://grouplens.org/datasets/movielens/): what real people like and dislike."""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+from pathlib import Path
+
+from kgss_helpers.datasets._io import BadRows, GraphBuilder, find_file, read_chunks, year_of
+from kgss_helpers.graph import GraphError, KnowledgeGraph
+
+LIKES, DISLIKES = "likes", "dislikes"
+APOSTROPHES = ("'", "’")
+ARTICLE_BEHIND = r"^([^()]+), (The|A|An|La|Le|Les|L'|L’|El|Los|Las|Il|Der|Die|Das|Une?|Una)((?: \(.*)?)$"
+
+
+def load_movielens(
+    folder: Path | str,
+    *,
+    likes_from: float = 4.0,
+    dislikes_up_to: float = 2.0,
+    tags: bool = True,
+    on_bad_rows: BadRows = "error",
+) -> KnowledgeGraph:
+    """Users as people who like and dislike films, with genres, and tags as keywords.
+
+    Args:
+        folder: Where ``movies.csv``, ``ratings.csv`` and ``tags.csv`` lie.
+        likes_from: From so many stars on a rating is a like.
+        dislikes_up_to: Up to so many stars it is a dislike; ratings between the two are no edges.
+        tags: Read ``tags.csv`` too; a tag that several users gave a film is one edge.
+        on_bad_rows: ``"skip"`` counts rows with a wrong number of fields in a warning instead of refusing the file.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        GraphError: A column is missing, a row is cut off or a rating is not a number; names the file.
+    """
+    if dislikes_up_to >= likes_from:
+        raise GraphError(
+            f"a rating of {likes_from} would be a like and a dislike; choose dislikes_up_to below likes_from"
+        )
+    folder, builder = Path(folder), GraphBuilder("MovieLens")
+    for chunk in read_chunks(
+        find_file(folder, "movies.csv"), ["movieId", "title", "genres"], separator=",", on_bad_rows=on_bad_rows
+    ):
+        for movie, title, genres in chunk[["movieId", "title", "genres"]].itertuples(index=False):
+            name, year = _title_and_year(title)
+            if not name:
+                builder.count("films without a title left out")
+                continue
+            if f"project:{movie}" in builder:
+                builder.count("films with an id that is there already merged")
+            builder.node(f"project:{movie}", "project", name, year=year)
+            for genre in genres.split("|"):
+                if genre and genre != "(no genres listed)":
+                    builder.edge(f"project:{movie}", "has genre", builder.named("genre", genre))
+    _read_ratings(builder, find_file(folder, "ratings.csv"), likes_from, dislikes_up_to, on_bad_rows)
+    if tags:
+        _read_tags(builder, find_file(folder, "tags.csv"), on_bad_rows)
+    return builder.build(quiet=["repeated edges merged", "ratings between like and dislike"])
+
+
+def _read_ratings(
+    builder: GraphBuilder, path: Path, likes_from: float, dislikes_up_to: float, on_bad_rows: BadRows
+) -> None:
+    for chunk in read_chunks(path, ["userId", "movieId", "rating"], separator=",", on_bad_rows=on_bad_rows):
+        for user, movie, rating in chunk[["userId", "movieId", "rating"]].itertuples(index=False):
+            try:
+                stars = float(rating)
+                if not isfinite(stars):
+                    raise ValueError
+            except ValueError:
+                raise GraphError(
+                    f"{path.name}: the rating {rating!r} of user {user} for film {movie} is not a number; mend the row"
+                ) from None
+            if f"project:{movie}" not in builder:
+                builder.count("ratings of unknown films left out")
+            elif dislikes_up_to < stars < likes_from:
+                builder.count("ratings between like and dislike")
+            else:
+                person = builder.node(f"person:{user}", "person", f"user {user}")
+                builder.edge(person, LIKES if stars >= likes_from else DISLIKES, f"project:{movie}")
+
+
+def _read_tags(builder: GraphBuilder, path: Path, on_bad_rows: BadRows) -> None:
+    for chunk in read_chunks(path, ["movieId", "tag"], separator=",", on_bad_rows=on_bad_rows):
+        for movie, tag in chunk[["movieId", "tag"]].itertuples(index=False):
+            if f"project:{movie}" not in builder:
+                builder.count("tags of unknown films left out")
+            elif not tag.strip():
+                builder.count("empty tags left out")
+            else:
+                builder.edge(f"project:{movie}", "has keyword", builder.named("keyword", tag.strip().lower()))
+
+
+def _title_and_year(title: str) -> tuple[str, int | None]:
+    """``"Matrix, The (1999)"`` becomes ``("The Matrix", 1999)``, ``"Avventura, L' (1960)"`` ``("L'Avventura", 1960)``.
+
+    A title in brackets that follows, in another language say, stays where it is.
+    """
+    found = re.fullmatch(r"(.+?)\s*\((\d{4})(?:[-–]\d{0,4})?\)\s*", title)
+    name, year = (found[1], year_of(found[2])) if found else (title.strip(), None)
+    return re.sub(ARTICLE_BEHIND, _article_first, name), year
+
+
+def _article_first(found: re.Match[str]) -> str:
+    """The article before its noun, without a blank after an apostrophe."""
+    noun, article, rest = found.groups()
+    return f"{article}{'' if article.endswith(APOSTROPHES) else ' '}{noun}{rest}"

@@ -1,0 +1,115 @@
+"""Triples with texts, in the layout in which WN18RR comes with KG-BERT."""
+
+import gzip
+import warnings
+
+import pytest
+
+from kgss_helpers.datasets import load_triples
+from kgss_helpers.graph import GraphError
+
+FILES = {
+    "train.tsv": "1\t_part_of\t2\n2\t_like\t3\n\n",
+    "dev.tsv": "3\t_like\t1\n",
+    "test.tsv": "1\t_like\t3\r\n",
+    "entity2text.txt": "1\tmast, a pole, upright\n2\tship\n3\tNA, a name\n4\tbuoy, alone\n",
+    "relation2text.txt": "_part_of\tpart of\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def unexpected_warnings_fail():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        yield
+
+
+def add(folder, name, text):
+    with (folder / name).open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def edges_of(graph):
+    return graph.edges.values.tolist()
+
+
+def test_a_small_folder(folder):
+    graph = load_triples(folder, node_type="thing")
+    assert graph.nodes.values.tolist() == [
+        ["1", "thing", "mast", "a pole, upright"],
+        ["2", "thing", "ship", ""],
+        ["3", "thing", "NA", "a name"],
+        ["4", "thing", "buoy", "alone"],
+    ]
+    assert edges_of(graph) == [["1", "part of", "2"], ["2", "_like", "3"], ["3", "_like", "1"], ["1", "_like", "3"]]
+    assert edges_of(load_triples(folder, parts=["dev"])) == [["3", "_like", "1"]]
+    (folder / "relation2text.txt").unlink()
+    assert edges_of(load_triples(folder))[0] == ["1", "_part_of", "2"]
+
+
+def test_packed_files(folder):
+    plain = load_triples(folder)
+    for name in FILES:
+        (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
+        (folder / name).unlink()
+    packed = load_triples(folder)
+    assert packed.nodes.equals(plain.nodes)
+    assert packed.edges.equals(plain.edges)
+
+
+def test_repeats_and_entities_without_a_text_are_counted(folder):
+    add(folder, "dev.tsv", "1\t_part_of\t2\n9\t_like\t8\n9\tpart of\t8\n9\t_part_of\t8\n")
+    add(folder, "entity2text.txt", "2\tship\n2\tboat\n")
+    counts = "1 further texts of an entity left out; 2 repeated triples merged; 2 entities without a text, called by"
+    with pytest.warns(UserWarning, match=f"{folder.name}: {counts} their id") as told:
+        graph = load_triples(folder)
+    assert told[0].filename == __file__
+    assert graph.node("9")["name"] == "9"
+    assert graph.node("2")["name"] == "ship"
+    assert len(graph.edges) == 8 - 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "fields"),
+    [("train.tsv", "1\t_like", 4, 3), ("entity2text.txt", "9", 5, 2), ("test.tsv", "1\t\t2\n", 2, 3)],
+)
+def test_a_line_that_is_cut_off(folder, name, text, line, fields):
+    whole = load_triples(folder)
+    add(folder, name, text)
+    with pytest.raises(GraphError, match=rf"^{name}, line {line}: expected {fields} fields separated by tabs, found"):
+        load_triples(folder)
+    with pytest.warns(UserWarning, match=rf"^{name}: 1 line without {fields} fields skipped") as told:
+        graph = load_triples(folder, on_bad_rows="skip")
+    assert told[0].filename == __file__
+    assert edges_of(graph) == edges_of(whole)
+
+
+def test_a_file_cut_inside_a_letter(folder):
+    (folder / "entity2text.txt").write_bytes("1\tmast\n2\tship\n3\tNA\n4\tbouée".encode()[:-2])
+    with pytest.raises(GraphError, match=r"entity2text\.txt, line 4"):
+        load_triples(folder)
+
+
+def test_a_missing_file(folder):
+    (folder / "dev.tsv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"neither dev\.tsv nor dev\.tsv\.gz"):
+        load_triples(folder)
+    assert len(load_triples(folder, parts=["train"]).edges) == 2
+
+
+def test_the_real_folder(reference):
+    graph = load_triples(reference / "wn18rr")
+    assert (len(graph.nodes), len(graph.edges)) == (40_943, 93_003)
+    assert len(set(graph.edges["relation"])) == 11
+    assert "derivationally related form" in set(graph.edges["relation"])
+    film = graph.find("film")
+    assert len(film) == 2  # a noun and a verb: names are not keys
+    assert (graph.nodes["name"] != "").all()
+    assert len(load_triples(reference / "wn18rr", parts=["test"]).edges) == 3_134
