@@ -1,0 +1,65 @@
+"""Methods that understand nothing: what every other method has to beat.
+
+Each has a ``name`` and a ``score``, which gives every node of the graph a number for every question; minus infinity
+means 'not found'. `kgss_helpers.exam` ranks by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.questions import Question
+
+
+class Random:
+    """Draws lots: the floor."""
+
+    name = "random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def score(self, questions: Sequence[Question], graph: KnowledgeGraph) -> np.ndarray:
+        """Shape (questions, nodes), uniform in [0, 1)."""
+        return np.random.default_rng(self.seed).random((len(questions), len(graph.nodes)))
+
+
+class Popularity:
+    """Answers every question with the most connected nodes of the type asked for, as far as the training edges show."""
+
+    name = "popularity"
+
+    def score(self, questions: Sequence[Question], graph: KnowledgeGraph) -> np.ndarray:
+        """Shape (questions, nodes): the degree of each node."""
+        return np.tile(graph.degree.to_numpy(dtype=float), (len(questions), 1))
+
+
+class WordMatch:
+    """Exact words, weighted by Okapi BM25 (Robertson and Zaragoza 2009) as `bm25s` implements it: a search box.
+
+    It reads what the graph stores of a node, its name and its description, and finds nothing where no word is shared.
+    A question that starts from a node is answered with that node's own words.
+    """
+
+    name = "word match (BM25)"
+
+    def score(self, questions: Sequence[Question], graph: KnowledgeGraph) -> np.ndarray:
+        """Shape (questions, nodes): BM25, minus infinity where no word is shared."""
+        import bm25s
+
+        texts = (graph.nodes["name"] + " " + graph.nodes["description"]).tolist()
+        queries = [
+            texts[graph.position(question.anchor)] if question.anchor else question.text for question in questions
+        ]
+        documents = bm25s.tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
+        index = bm25s.BM25()
+        index.index(documents, show_progress=False)
+        rows = []
+        for words in bm25s.tokenize(queries, stopwords="en", return_ids=False, show_progress=False):
+            known = [word for word in words if word in index.vocab_dict]
+            rows.append(index.get_scores(known) if known else np.zeros(len(texts), dtype=np.float32))
+        scores = np.stack(rows).astype(float)
+        return np.where(scores > 0, scores, -np.inf)
