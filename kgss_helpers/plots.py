@@ -1,0 +1,241 @@
+"""Every figure of the workbook.
+
+Readable on a projector, in colours that colour-blind people can tell apart, with alt text.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.verbalize import sentence, verb
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette (2008), made to be told apart with any colour vision.
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, BLACK = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
+)  # fmt: skip
+GREY = "#767676"
+NODE_STYLE = {
+    "person": (BLUE, "circle", "o"),
+    "project": (VERMILION, "square", "s"),
+    "keyword": (GREEN, "diamond", "D"),
+    "genre": (PURPLE, "triangle-up", "^"),
+}
+OTHER_STYLE = (GREY, "circle", "o")
+MATPLOTLIB_STYLE = {
+    "figure.figsize": (9, 4.5),
+    "figure.dpi": 100,
+    "font.size": 13,
+    "axes.titlesize": 15,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Displays a matplotlib figure with a description for those who can't see it, and closes it.
+
+    The description stands in the output's metadata, where HTML exports find it, and as the plain-text form of the
+    output.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    plt.close(figure)
+    display({"image/png": buffer.getvalue(), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def bars(values: pd.Series, *, title: str, x_label: str, colors: list[str] | str = BLUE) -> Figure:
+    """Horizontal bars, the first value on top, each with its number."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = plt.subplots(figsize=(9, 0.8 + 0.42 * len(values)))
+    drawn = axes.barh(
+        values.index.astype(str)[::-1], values[::-1], color=colors[::-1] if isinstance(colors, list) else colors
+    )
+    axes.bar_label(drawn, fmt="{:,.0f}", padding=4)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(title=title, xlabel=x_label)
+    return figure
+
+
+def degrees(graph: KnowledgeGraph) -> Figure:
+    """How many nodes have at least so many edges, by type, on logarithmic axes: few hubs, a long tail."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots()
+    for node_type, rows in graph.nodes.groupby("node_type", sort=True).indices.items():
+        values, counts = np.unique(graph.degree.to_numpy()[rows], return_counts=True)
+        at_least = counts[::-1].cumsum()[::-1]
+        color, _, marker = NODE_STYLE.get(node_type, OTHER_STYLE)
+        axes.loglog(values, at_least, marker + "-", color=color, markersize=5, linewidth=1, label=node_type)
+    axes.set(title="A few hubs, a long tail", xlabel="edges of a node, at least", ylabel="nodes")
+    axes.legend()
+    return figure
+
+
+def intervals(table: pd.DataFrame, *, title: str, x_label: str) -> Figure:
+    """A dot with its 95 % interval for each row: columns ``label``, ``mean``, ``low``, ``high``; the first on top."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 1 + 0.42 * len(table)))
+    rows = table[::-1]
+    spread = np.stack([rows["mean"] - rows["low"], rows["high"] - rows["mean"]])
+    axes.errorbar(rows["mean"], np.arange(len(rows)), xerr=spread, fmt="o", color=BLUE, capsize=4)
+    axes.set_yticks(np.arange(len(rows)), rows["label"])
+    axes.set(title=title, xlabel=x_label, xlim=(-0.02, 1.02))
+    axes.grid(axis="x", color="#DDDDDD")
+    return figure
+
+
+def pipeline() -> Figure:
+    """What we have, what we need, what we want: three boxes from a graph to a search."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(10, 3.2))
+    boxes = [
+        ("we have", "a knowledge graph", "subjects verbing objects", BLUE),
+        ("we need", "a semantic space", "a vector for everything", GREEN),
+        ("we want", "a searchable database", "answers that nobody stored", VERMILION),
+    ]
+    for place, (verb_phrase, what, how, color) in enumerate(boxes):
+        x = 3.6 * place
+        axes.add_patch(plt.Rectangle((x, 0), 2.8, 1.6, facecolor="white", edgecolor=color, linewidth=3))
+        axes.text(x + 1.4, 1.78, verb_phrase, ha="center", color=color, fontsize=15, fontweight="bold")
+        axes.text(x + 1.4, 1.0, what, ha="center", va="center", fontsize=14)
+        axes.text(x + 1.4, 0.5, how, ha="center", va="center", fontsize=12, color=GREY, style="italic")
+    for x, label in ((2.85, "embed"), (6.45, "search")):
+        axes.annotate("", (x + 0.7, 0.8), (x, 0.8), arrowprops={"arrowstyle": "-|>", "linewidth": 2, "color": BLACK})
+        axes.text(x + 0.35, 0.95, label, ha="center", fontsize=12)
+    axes.set(xlim=(-0.1, 10.1), ylim=(-0.1, 2.1))
+    axes.axis("off")
+    return figure
+
+
+def neighbourhood_layout(graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> pd.DataFrame:
+    """A node in the middle and its neighbours on a ring, grouped by type, the most connected kept.
+
+    Returns:
+        ``node_id``, ``node_type``, ``name``, ``sentences`` (how the neighbour is joined to the centre), ``degree``,
+        ``x``, ``y``;
+        the centre is the first row. Coordinates are rounded, so that saved figures are the same everywhere.
+    """
+    centre = graph.node(node_id)
+    around = graph.neighbours(node_id)
+    around["sentences"] = [
+        sentence(centre["name"], relation, name) if direction == "out" else sentence(name, relation, centre["name"])
+        for relation, direction, name in zip(around["relation"], around["direction"], around["name"], strict=True)
+    ]
+    joined = around.groupby("node_id", sort=False)["sentences"].agg(" ".join)
+    ring = around.drop_duplicates("node_id").assign(sentences=lambda rows: rows["node_id"].map(joined))
+    ring["degree"] = [int(graph.degree.iloc[graph.position(other)]) for other in ring["node_id"]]
+    ring = (
+        ring.sort_values("degree", ascending=False, kind="stable")
+        .head(most)
+        .sort_values(["node_type", "name"], kind="stable")
+    )
+    angle = np.pi / 2 - 2 * np.pi * np.arange(len(ring)) / max(len(ring), 1)
+    ring = ring.assign(x=np.cos(angle).round(3) + 0.0, y=np.sin(angle).round(3) + 0.0)
+    middle = {
+        **centre[["node_id", "node_type", "name"]],
+        "sentences": "",
+        "degree": int(graph.degree.iloc[graph.position(node_id)]),
+        "x": 0.0,
+        "y": 0.0,
+    }
+    columns = ["node_id", "node_type", "name", "sentences", "degree", "x", "y"]
+    return pd.concat([pd.DataFrame([middle]), ring[columns]], ignore_index=True)[columns]
+
+
+def neighbourhood(graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> go.Figure:
+    """One neighbourhood as an interactive plotly figure: hover for the sentence behind an edge.
+
+    Types differ in colour and shape.
+    """
+    import plotly.graph_objects as go
+
+    layout = neighbourhood_layout(graph, node_id, most=most)
+    figure = go.Figure([_spokes(layout), *_node_traces(layout)])
+    hidden = len(graph.neighbours(node_id)["node_id"].unique()) - (len(layout) - 1)
+    more = f" ({hidden} less connected ones not shown)" if hidden else ""
+    figure.update_layout(
+        title={"text": f"{layout['name'].iloc[0]} and its {len(layout) - 1} neighbours{more}"},
+        font={"size": 14},
+        height=620,
+        margin={"l": 20, "r": 20, "t": 60, "b": 20},
+        plot_bgcolor="white",
+        hovermode="closest",
+        legend={"orientation": "h", "y": -0.02},
+        xaxis={"visible": False, "range": [-1.75, 1.75]},
+        yaxis={"visible": False, "range": [-1.25, 1.25]},
+    )
+    return figure
+
+
+def _spokes(layout: pd.DataFrame) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    ring = layout.iloc[1:]
+    x = [coordinate for end in ring["x"] for coordinate in (0.0, end, None)]
+    y = [coordinate for end in ring["y"] for coordinate in (0.0, end, None)]
+    return go.Scatter(
+        x=x, y=y, mode="lines", line={"color": "#BBBBBB", "width": 1.5}, hoverinfo="skip", showlegend=False
+    )
+
+
+def _node_traces(layout: pd.DataFrame) -> list[go.Scatter]:
+    import plotly.graph_objects as go
+
+    traces = []
+    for node_type, rows in layout.groupby("node_type", sort=True):
+        color, symbol, _ = NODE_STYLE.get(node_type, OTHER_STYLE)
+        traces.append(
+            go.Scatter(
+                x=rows["x"].tolist(),
+                y=rows["y"].tolist(),
+                mode="markers+text",
+                name=node_type,
+                text=[_plain(name) for name in rows["name"]],
+                textposition=[_text_side(x, y) for x, y in zip(rows["x"], rows["y"], strict=True)],
+                customdata=rows["node_id"].tolist(),
+                hovertext=[_plain(text) or "the centre" for text in rows["sentences"]],
+                hoverinfo="text",
+                marker={
+                    "color": color,
+                    "symbol": symbol,
+                    "size": [24 if x == y == 0 else 14 for x, y in zip(rows["x"], rows["y"], strict=True)],
+                },
+            )
+        )
+    return traces
+
+
+def _plain(text: str) -> str:
+    """Plotly reads a subset of HTML in labels; a name is never markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _text_side(x: float, y: float) -> str:
+    if abs(x) < 0.2:
+        return "bottom center" if x == y == 0 or y < 0 else "top center"
+    return "middle right" if x > 0 else "middle left"
+
+
+def relation_phrases(graph: KnowledgeGraph) -> pd.DataFrame:
+    """Each kind of sentence with its count and its verb: what a drawing of the graph's schema shows."""
+    return graph.summary().assign(verb=lambda rows: rows["relation"].map(verb))

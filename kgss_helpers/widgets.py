@@ -1,0 +1,212 @@
+"""Every interactive demo: a thin face over pure functions, which tests call without a browser.
+
+Whatever a user types or a graph contains is escaped before it becomes HTML.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from html import escape
+
+import ipywidgets as ipw
+import pandas as pd
+import plotly.graph_objects as go
+
+from kgss_helpers import exam, plots
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.questions import Question
+from kgss_helpers.verbalize import sentence
+
+SHOWN = 12
+
+
+# ---- pure functions ----------------------------------------------------------------------------------------------
+
+
+def lookup(graph: KnowledgeGraph, text: str) -> tuple[list[str], str]:
+    """Finds nodes by name.
+
+    Returns:
+        The node ids, most connected first, and a message as HTML: empty for one hit, a choice for several, the nearest
+        names for none.
+    """
+    text = text.strip()
+    if not text:
+        return [], "Type a name and press Enter."
+    found = graph.find(text)["node_id"].tolist()
+    if found:
+        message = (
+            f"{len(found)} nodes are called <b>{escape(text)}</b>: names are not keys. Choose one."
+            if len(found) > 1
+            else ""
+        )
+        return found, message
+    close = _close_names(graph, text)
+    hint = f" Did you mean {', '.join(f'<b>{escape(name)}</b>' for name in close)}?" if close else ""
+    return [], f"Nothing here is called <b>{escape(text)}</b>.{hint}"
+
+
+def card(graph: KnowledgeGraph, node_id: str) -> str:
+    """A node as HTML: name, type, description, number of edges."""
+    node = graph.node(node_id)
+    edges = int(graph.degree.iloc[graph.position(node_id)])
+    description = f"<br>{escape(node['description'])}" if node["description"] else ""
+    return f"<b>{escape(node['name'])}</b>, {escape(node['node_type'])}, {edges} edge{'s' * (edges != 1)}{description}"
+
+
+def steps(graph: KnowledgeGraph, node_id: str) -> list[tuple[str, str]]:
+    """Where one can go from a node: the sentence that leads there, and the neighbour's id; one entry an edge."""
+    here = graph.node(node_id)["name"]
+    return [
+        (sentence(here, relation, name) if direction == "out" else sentence(name, relation, here), other)
+        for relation, direction, name, other in graph.neighbours(node_id)[
+            ["relation", "direction", "name", "node_id"]
+        ].itertuples(index=False)
+    ]
+
+
+def between(graph: KnowledgeGraph, node_id: str, other: str) -> str:
+    """What joins two nodes, and what else the second is joined to, as HTML."""
+    joined = [text for text, neighbour in steps(graph, other) if neighbour == node_id]
+    further = [text for text, neighbour in steps(graph, other) if neighbour != node_id]
+    rest = f"<li>… and {len(further) - SHOWN} more</li>" if len(further) > SHOWN else ""
+    items = "".join(f"<li>{escape(text)}</li>" for text in further[:SHOWN])
+    facts = f"<p>{' '.join(map(escape, joined))}</p>" if joined else ""
+    return f"<div>{card(graph, other)}{facts}<p>One step further:</p><ul>{items}{rest}</ul></div>"
+
+
+def marked_answers(
+    question: Question, method: exam.Method | exam.Encoder, graph: KnowledgeGraph, *, fit: bool = True, k: int = 10
+) -> pd.DataFrame:
+    """The first ``k`` answers of a method to an exam question.
+
+    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty).
+    """
+    scores = exam.scores_of(method, [question], graph, fit=fit)
+    ranking = exam.rank([question], scores, graph)[question.question_id][:k]
+    rows = [graph.node(node_id) for node_id in ranking]
+    return pd.DataFrame(
+        {
+            "place": range(1, len(rows) + 1),
+            "answer": [row["name"] for row in rows],
+            "description": [row["description"][:80] for row in rows],
+            "right": ["✓" if row["node_id"] in question.relevant else "" for row in rows],
+        }
+    )
+
+
+def _close_names(graph: KnowledgeGraph, text: str) -> list[str]:
+    names = {name.casefold(): name for name in graph.nodes["name"]}
+    return [names[near] for near in difflib.get_close_matches(text.casefold(), list(names), n=3, cutoff=0.7)]
+
+
+# ---- widgets -----------------------------------------------------------------------------------------------------
+
+
+class NeighbourhoodView(ipw.VBox):
+    """A neighbourhood to click: the panel below tells what joins the clicked node to the centre, and where it leads."""
+
+    def __init__(self, graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> None:
+        self.graph, self.centre = graph, node_id
+        self.panel = ipw.HTML("Click a node to read what joins it to the centre.")
+        self.figure = go.FigureWidget(plots.neighbourhood(graph, node_id, most=most))
+        for trace in self.figure.data:
+            if trace.customdata is not None:
+                trace.on_click(self._clicked)
+        super().__init__([self.panel, self.figure])
+
+    def select(self, node_id: str) -> None:
+        """Shows a node in the panel, as a click on it does."""
+        self.panel.value = (
+            card(self.graph, node_id) if node_id == self.centre else between(self.graph, self.centre, node_id)
+        )
+
+    def _clicked(self, trace: go.Scatter, points: object, _state: object) -> None:
+        for index in points.point_inds[:1]:
+            self.select(trace.customdata[index])
+
+
+class Walk(ipw.VBox):
+    """A walk over the graph: type a name, or choose one of the sentences to follow; the trail shows the way so far."""
+
+    def __init__(self, graph: KnowledgeGraph, start: str) -> None:
+        self.graph, self.trail = graph, [start]
+        self.name = ipw.Text(
+            placeholder="a person, a film, a keyword, a genre", description="Go to", continuous_update=False
+        )
+        self.message, self.path, self.here = ipw.HTML(), ipw.HTML(), ipw.HTML()
+        self.choices = ipw.Select(options=[], rows=10, description="From here", layout=ipw.Layout(width="95%"))
+        self.follow = ipw.Button(
+            description="Follow", tooltip="Walk to the other end of the chosen sentence", button_style="primary"
+        )
+        self.back = ipw.Button(description="Back", tooltip="Return to the node before")
+        self.name.observe(self._typed, names="value")
+        self.follow.on_click(lambda _: self.choices.value and self.go(self.choices.value))
+        self.back.on_click(lambda _: self.step_back())
+        super().__init__(
+            [self.name, self.message, self.path, self.here, self.choices, ipw.HBox([self.follow, self.back])]
+        )
+        self._show()
+
+    def go(self, node_id: str) -> None:
+        """Moves to a node."""
+        self.trail.append(node_id)
+        self._show()
+
+    def step_back(self) -> None:
+        """Returns to the node before; stays at the start."""
+        self.trail = self.trail[:-1] or self.trail
+        self._show()
+
+    def _typed(self, change: dict[str, str]) -> None:
+        found, self.message.value = lookup(self.graph, change["new"])
+        if len(found) == 1:
+            self.go(found[0])
+        elif found:
+            self.choices.options = [(f"{name}: {text}", node_id) for node_id, name, text in self._described(found)]
+
+    def _described(self, node_ids: list[str]) -> list[tuple[str, str, str]]:
+        rows = (self.graph.node(node_id) for node_id in node_ids)
+        return [(row["node_id"], row["node_type"], row["description"] or row["name"]) for row in rows]
+
+    def _show(self) -> None:
+        names = [escape(self.graph.node(node_id)["name"]) for node_id in self.trail[-8:]]
+        self.path.value = " → ".join(["…"] * (len(self.trail) > 8) + names)
+        self.here.value = card(self.graph, self.trail[-1])
+        self.choices.options = steps(self.graph, self.trail[-1])
+
+
+class ExamBrowser(ipw.VBox):
+    """Any question of the exam beside what one method answers to it, right answers ticked."""
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        method: exam.Method | exam.Encoder,
+        graph: KnowledgeGraph,
+        *,
+        fit: bool = True,
+    ) -> None:
+        self.graph, self.method, self.fit = graph, method, fit
+        self.by_family: dict[str, list[Question]] = {}
+        for question in questions:
+            self.by_family.setdefault(question.family, []).append(question)
+        self.family = ipw.Dropdown(options=list(self.by_family), description="Family")
+        self.question = ipw.Dropdown(description="Question", layout=ipw.Layout(width="90%"))
+        self.result = ipw.HTML()
+        self.family.observe(self._family_chosen, names="value")
+        self.question.observe(lambda change: self.show(change["new"]), names="value")
+        super().__init__([self.family, self.question, self.result])
+        self._family_chosen({"new": self.family.value})
+
+    def show(self, question: Question | None) -> None:
+        """Shows the answers to a question."""
+        if question is not None:
+            shown = marked_answers(question, self.method, self.graph, fit=self.fit)
+            found = f"{(shown['right'] != '').sum()} of the first {len(shown)}" if len(shown) else "nothing found"
+            heading = f"<b>{escape(question.text)}</b> ({len(question.relevant)} right answers; right: {found})"
+            self.result.value = heading + shown.to_html(index=False, escape=True, border=0)
+
+    def _family_chosen(self, change: dict[str, str]) -> None:
+        self.question.options = [(question.text, question) for question in self.by_family[change["new"]]]
