@@ -55,6 +55,8 @@ class WordMatch:
             texts[graph.position(question.anchor)] if question.anchor else question.text for question in questions
         ]
         documents = bm25s.tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
+        if not any(documents):
+            return np.full((len(questions), len(texts)), -np.inf)
         index = bm25s.BM25()
         index.index(documents, show_progress=False)
         rows = []

@@ -142,18 +142,19 @@ def sit(
         fit: Fit an encoder on the graph first; False for one that is trained already.
 
     Returns:
-        Its marks; they also join `table` for the rest of the session.
+        Its marks; with the exam's own questions they also join `table` for the rest of the session.
 
     Raises:
         ValueError: The scores have the wrong shape or are not numbers, or there are no questions in the split.
     """
-    graph = graph or training_graph()
-    asked = [question for question in (questions or film_exam()[1]) if question.split == split]
+    graph = training_graph() if graph is None else graph
+    asked = [question for question in (film_exam()[1] if questions is None else questions) if question.split == split]
     if not asked:
         raise ValueError(f"there are no {split} questions")
     scores = scores_of(method, asked, graph, fit=fit)
     result = ExamResult(method.name, split, mark(asked, rank(asked, scores, graph)))
-    _SAT[method.name, split] = result
+    if questions is None:
+        _SAT[method.name, split] = result
     return result
 
 
@@ -168,9 +169,11 @@ def scores_of(
         scores = np.asarray(method.score(questions, graph), dtype=float)
     else:
         scores = _encoder_scores(method, questions, graph, fit=fit)
-    if scores.shape != (len(questions), len(graph.nodes)) or np.isnan(scores).any():
+    if scores.shape != (len(questions), len(graph.nodes)):
         wanted = f"{len(questions)} × {len(graph.nodes)} numbers"
         raise ValueError(f"{method.name} must give {wanted}, gave shape {scores.shape}")
+    if np.isnan(scores).any() or np.isposinf(scores).any():
+        raise ValueError(f"{method.name} gave NaN or infinity as a score; only minus infinity ('not found') may stand")
     return scores
 
 
@@ -264,8 +267,9 @@ def interval(samples: Sequence[np.ndarray], *, seed: int = 0) -> tuple[float, fl
         return np.mean([part.mean(axis=axis) for part in parts], axis=0)
 
     mean = float(mean_of_means(*samples))
-    if min(map(len, samples)) < 2 or all(np.ptp(sample) == 0 for sample in samples):
+    if all(np.ptp(sample) == 0 for sample in samples):
         return mean, mean, mean
+    samples = [np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples]  # SciPy wants two or more
     found = bootstrap(
         samples,
         mean_of_means,

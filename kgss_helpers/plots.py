@@ -6,6 +6,7 @@ Readable on a projector, in colours that colour-blind people can tell apart, wit
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, BLACK = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
 )  # fmt: skip
 GREY = "#767676"
+LABEL_WIDTH = 26
+"""So many letters stand in one line of a label."""
 NODE_STYLE = {
     "person": (BLUE, "circle", "o"),
     "project": (VERMILION, "square", "s"),
@@ -131,9 +134,9 @@ def neighbourhood_layout(graph: KnowledgeGraph, node_id: str, *, most: int = 24)
     """A node in the middle and its neighbours on a ring, grouped by type, the most connected kept.
 
     Returns:
-        ``node_id``, ``node_type``, ``name``, ``sentences`` (how the neighbour is joined to the centre), ``degree``,
-        ``x``, ``y``;
-        the centre is the first row. Coordinates are rounded, so that saved figures are the same everywhere.
+        ``node_id``, ``node_type``, ``name``, ``sentences`` (how the neighbour is joined to the centre, one a line),
+        ``degree``, ``x``, ``y``; the centre is the first row. Coordinates are rounded, so that saved figures are the
+        same everywhere.
     """
     centre = graph.node(node_id)
     around = graph.neighbours(node_id)
@@ -141,7 +144,7 @@ def neighbourhood_layout(graph: KnowledgeGraph, node_id: str, *, most: int = 24)
         sentence(centre["name"], relation, name) if direction == "out" else sentence(name, relation, centre["name"])
         for relation, direction, name in zip(around["relation"], around["direction"], around["name"], strict=True)
     ]
-    joined = around.groupby("node_id", sort=False)["sentences"].agg(" ".join)
+    joined = around.groupby("node_id", sort=False)["sentences"].agg("\n".join)
     ring = around.drop_duplicates("node_id").assign(sentences=lambda rows: rows["node_id"].map(joined))
     ring["degree"] = [int(graph.degree.iloc[graph.position(other)]) for other in ring["node_id"]]
     ring = (
@@ -172,16 +175,23 @@ def neighbourhood(graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> go.
     layout = neighbourhood_layout(graph, node_id, most=most)
     figure = go.Figure([_spokes(layout), *_node_traces(layout)])
     hidden = len(graph.neighbours(node_id)["node_id"].unique()) - (len(layout) - 1)
-    more = f" ({hidden} less connected ones not shown)" if hidden else ""
+    centre, count = _plain(layout["name"].iloc[0]), len(layout) - 1
+    figure.add_annotation(x=0, y=-0.13, text=f"<b>{centre}</b>", showarrow=False, bgcolor="white", font={"size": 16})
     figure.update_layout(
-        title={"text": f"{layout['name'].iloc[0]} and its {len(layout) - 1} neighbours{more}"},
+        title={
+            "text": f"{centre} and {count} neighbour{'s' * (count != 1)}",
+            "subtitle": {"text": f"{hidden} less connected ones are not shown" if hidden else ""},
+            "font": {"size": 17},
+            "x": 0.01,
+        },
         font={"size": 14},
-        height=620,
-        margin={"l": 20, "r": 20, "t": 60, "b": 20},
+        width=860,
+        height=640,
+        margin={"l": 20, "r": 20, "t": 70, "b": 20},
         plot_bgcolor="white",
         hovermode="closest",
         legend={"orientation": "h", "y": -0.02},
-        xaxis={"visible": False, "range": [-1.75, 1.75]},
+        xaxis={"visible": False, "range": [-2.1, 2.1]},
         yaxis={"visible": False, "range": [-1.25, 1.25]},
     )
     return figure
@@ -209,16 +219,18 @@ def _node_traces(layout: pd.DataFrame) -> list[go.Scatter]:
                 x=rows["x"].tolist(),
                 y=rows["y"].tolist(),
                 mode="markers+text",
-                name=node_type,
-                text=[_plain(name) for name in rows["name"]],
+                name=_plain(node_type),
+                text=[_label(name, is_centre) for name, is_centre in zip(rows["name"], rows.index == 0, strict=True)],
                 textposition=[_text_side(x, y) for x, y in zip(rows["x"], rows["y"], strict=True)],
                 customdata=rows["node_id"].tolist(),
-                hovertext=[_plain(text) or "the centre" for text in rows["sentences"]],
+                hovertext=[_plain(text).replace("\n", "<br>") or "the centre" for text in rows["sentences"]],
                 hoverinfo="text",
+                cliponaxis=False,
                 marker={
                     "color": color,
                     "symbol": symbol,
-                    "size": [24 if x == y == 0 else 14 for x, y in zip(rows["x"], rows["y"], strict=True)],
+                    "opacity": 1,
+                    "size": [26 if is_centre else 15 for is_centre in rows.index == 0],
                 },
             )
         )
@@ -230,6 +242,13 @@ def _plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _label(name: str, is_centre: bool) -> str:
+    """A neighbour's name, in two lines where it is long; the centre's stands in a box of its own."""
+    if is_centre:
+        return ""
+    return "<br>".join(_plain(line) for line in textwrap.wrap(name, LABEL_WIDTH))
+
+
 def _text_side(x: float, y: float) -> str:
     if abs(x) < 0.2:
         return "bottom center" if x == y == 0 or y < 0 else "top center"
@@ -239,3 +258,47 @@ def _text_side(x: float, y: float) -> str:
 def relation_phrases(graph: KnowledgeGraph) -> pd.DataFrame:
     """Each kind of sentence with its count and its verb: what a drawing of the graph's schema shows."""
     return graph.summary().assign(verb=lambda rows: rows["relation"].map(verb))
+
+
+def matrices(panels: dict[str, np.ndarray], *, x_label: str, y_label: str) -> Figure:
+    """Square similarity matrices side by side on one scale of colour, each with its title."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.8 * len(panels), 4.6), squeeze=False, sharey=True)
+    for panel, (title, values) in zip(axes[0], panels.items(), strict=True):
+        image = panel.imshow(values, cmap="cividis", vmin=-0.2, vmax=1)
+        panel.set(title=title, xlabel=x_label)
+    axes[0, 0].set(ylabel=y_label)
+    figure.colorbar(image, ax=axes[0].tolist(), label="cosine", shrink=0.8)
+    return figure
+
+
+def by_score(panels: dict[str, np.ndarray], scores: np.ndarray) -> Figure:
+    """Cosines of scored pairs above the scores that people gave, one panel a model; bars mark the medians."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.8 * len(panels), 4.2), squeeze=False, sharey=True)
+    shift = np.random.default_rng(0).uniform(-0.04, 0.04, len(scores))
+    for panel, (title, values) in zip(axes[0], panels.items(), strict=True):
+        panel.plot(scores + shift, values, "o", color=BLUE, alpha=0.6)
+        for score in np.unique(scores):
+            panel.hlines(np.median(values[scores == score]), score - 0.08, score + 0.08, color=VERMILION, linewidth=3)
+        panel.set(title=title, xlabel="score that people gave", xticks=np.unique(scores))
+    axes[0, 0].set(ylabel="cosine of the two sentences")
+    return figure
+
+
+def gains(table: pd.DataFrame, *, title: str, x_label: str, y_label: str) -> Figure:
+    """A table of gains as colours around zero, each with its number; blue is better, vermilion worse."""
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import LinearSegmentedColormap
+
+    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.62 * len(table)))
+    colors = LinearSegmentedColormap.from_list("loss and gain", [VERMILION, "white", BLUE])
+    axes.imshow(table, cmap=colors, vmin=-1, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(table.to_numpy()):
+        axes.text(column, row, f"{value:+.2f}", ha="center", va="center", color="white" if abs(value) > 0.6 else BLACK)
+    axes.set_xticks(range(table.shape[1]), table.columns)
+    axes.set_yticks(range(len(table)), table.index)
+    axes.set(title=title, xlabel=x_label, ylabel=y_label)
+    return figure

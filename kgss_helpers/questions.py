@@ -8,6 +8,7 @@ and only checked against it. The phrasings here are the exam's own: nothing that
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
@@ -92,19 +93,18 @@ def load_questions(path: Path | str = QUESTIONS) -> list[Question]:
     """All questions of a file.
 
     Raises:
-        GraphError: A line lacks a field, has an unknown family or split, or repeats an id; names file and line.
+        GraphError: A line lacks a field or has a wrong one, contradicts itself, or repeats an id; names file and line.
     """
     questions, seen = [], {}
     for number, record in read_json_lines(path):
         where = f"{Path(path).name}, line {number}"
         try:
             question = Question(**{**record, "exclude": tuple(record.get("exclude", ()))})
-        except TypeError as error:
+        except (AttributeError, TypeError) as error:
             raise GraphError(f"{where}: {str(error).replace('Question.__init__() ', '')}") from None
-        if question.family not in FAMILIES or question.split not in get_args(Split):
-            raise GraphError(f"{where}: unknown family {question.family!r} or split {question.split!r}")
-        if not question.relevant:
-            raise GraphError(f"{where}: a question without a right answer cannot be marked; add to 'relevant'")
+        wrong = _what_is_wrong(question)
+        if wrong:
+            raise GraphError(f"{where}: {wrong}")
         if question.question_id in seen:
             raise GraphError(
                 f"{where}: question_id {question.question_id!r} is there already in line {seen[question.question_id]}"
@@ -112,6 +112,23 @@ def load_questions(path: Path | str = QUESTIONS) -> list[Question]:
         seen[question.question_id] = number
         questions.append(question)
     return questions
+
+
+def _what_is_wrong(question: Question) -> str:
+    """What keeps a question from being asked and marked, or an empty string."""
+    for name in ("question_id", "text", "node_type"):
+        value = getattr(question, name)
+        if not isinstance(value, str) or not value.strip():
+            return f"{name!r} must be a text that is not empty, found {value!r}"
+    if question.family not in FAMILIES or question.split not in get_args(Split):
+        return f"unknown family {question.family!r} or split {question.split!r}"
+    if not question.relevant:
+        return "a question without a right answer cannot be marked; add to 'relevant'"
+    graded = isinstance(question.relevant, dict) and all(type(grade) is int for grade in question.relevant.values())
+    if not graded or min(question.relevant.values()) < 1:
+        return "'relevant' must give each right answer a grade, a whole number from 1"
+    hidden = next((node_id for node_id in question.relevant if node_id in (question.anchor, *question.exclude)), None)
+    return f"{hidden} cannot be right and taken out of the ranking" if hidden else ""
 
 
 def save_questions(questions: Iterable[Question], path: Path | str = QUESTIONS) -> None:
@@ -169,10 +186,7 @@ def role_and_genre(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[
     phrasings = cycle(ROLE_AND_GENRE_PHRASINGS)
     for (role, genre, people), split in zip(combinations, _halves(len(combinations), rng), strict=True):
         word = GENRE_WORDS.get(names[genre], names[genre].lower())
-        text = next(phrasings).format(role=role.lower(), genre=word)
-        text = (
-            text.replace("a a", "an a").replace("a e", "an e").replace("a i", "an i") if text.startswith("a ") else text
-        )
+        text = re.sub(r"\ba (?=[aeiou])", "an ", next(phrasings).format(role=role.lower(), genre=word))
         yield Question(
             f"{role} {names[genre]}".lower().replace(" ", "-"),
             "role and genre",

@@ -9,6 +9,7 @@ import os
 import platform
 import random
 import re
+import sys
 import warnings
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def setup(*, seed: int = 0) -> None:
 
 def _prepare_figures() -> None:
     import matplotlib as mpl
+
+    # jsonschema, which plotly's renderers load, takes two seconds to build grammars for a check nobody here asks for.
+    sys.modules.setdefault("rfc3987_syntax", None)
     import plotly.io as pio
 
     from kgss_helpers.plots import MATPLOTLIB_STYLE
@@ -61,9 +65,9 @@ def contents(folder: Path | str | None = None) -> pd.DataFrame:
     rows = []
     for path in sorted(Path(folder or NOTEBOOKS).glob("[0-9]*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        opening = "".join(next(cell["source"] for cell in cells if cell["cell_type"] == "markdown"))
+        opening = "".join(next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), ""))
         title = re.search(r"^# (.+)$", opening, re.MULTILINE)
-        question = re.search(r"\*\*The question of this notebook:\*\* (.+?)\n\n", opening, re.DOTALL)
+        question = re.search(r"\*\*The question of this notebook:\*\* (.+?)(?:\n\n|\Z)", opening, re.DOTALL)
         found = [" ".join(match[1].split()) if match else "" for match in (title, question)]
         rows.append((path.name, *found))
     return pd.DataFrame(rows, columns=["notebook", "title", "question"])

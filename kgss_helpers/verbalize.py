@@ -7,8 +7,10 @@ fact can get into a document or a row.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from kgss_helpers.graph import KnowledgeGraph
@@ -33,6 +35,7 @@ VERBS = {
 }
 HAS_GENRE, HAS_KEYWORD = "has genre", "has keyword"
 Style = Literal["name", "films", "skills"]
+SEVERAL, MANY = 3, 6
 
 
 def verb(relation: str) -> str:
@@ -60,45 +63,52 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     Args:
         graph: The only source; the training graph if the texts are to be used in the exam.
         style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords.
-            ``"skills"``: like ``"films"``, but people with their genres for each role, most frequent first.
+            ``"skills"``: like ``"films"``, but people with their genres for each role, and how often.
         most: How many genres, films or keywords are listed at most.
 
     Raises:
         ValueError: The style is unknown.
     """
-    names = graph.nodes["name"].tolist()
+    if style not in get_args(Style):
+        raise ValueError(f"unknown style {style!r}; there are {', '.join(get_args(Style))}")
+    names = dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
     if style == "name":
-        return names
-    if style not in ("films", "skills"):
-        raise ValueError(f"unknown style {style!r}; there are 'name', 'films' and 'skills'")
+        return list(names.values())
     genres, keywords = _targets(graph, HAS_GENRE), _targets(graph, HAS_KEYWORD)
     said: dict[str, list[str]] = defaultdict(list)
-    for person, credits_by_role in _credits(graph).items():
-        for role, projects in credits_by_role.items():
-            said[person].append(
-                _skill(role, projects, genres, most)
-                if style == "skills"
-                else f"{role} of {_listed([graph.node(project)['name'] for project in projects[:most]])}"
-            )
+    for person, by_role in credits_of(graph).items():
+        for role, projects in by_role.items():
+            titles = [names[project] for project in projects[:most]]
+            skill = _skill(role, projects, genres, most) if style == "skills" else ""
+            said[person].append(skill or f"{role} of {listed(titles[: 2 if style == 'skills' else most])}")
     for project in {*genres, *keywords}:
         if genres[project]:
-            said[project].append(f"{_listed(genres[project])} film")
+            said[project].append(f"{listed(genres[project])} film")
         if keywords[project]:
-            said[project].append("about " + _listed(keywords[project][: 2 * most]))
+            said[project].append("about " + listed(keywords[project][: 2 * most]))
     return [
         ". ".join(filter(None, [name, *said.get(node_id, []), description]))
         for node_id, name, description in graph.nodes[["node_id", "name", "description"]].itertuples(index=False)
     ]
 
 
+def how_often(count: int) -> str:
+    """A number as people say it: language models read words better than digits."""
+    return "many" if count >= MANY else "several" if count >= SEVERAL else "two" if count == 2 else "one"
+
+
 def _skill(role: str, projects: list[str], genres: dict[str, list[str]], most: int) -> str:
-    """``"Director of science fiction, adventure and action films"``, most frequent genre first."""
+    """``"Director of many science fiction films and several adventure films"``; empty where no genre comes up often."""
     counts = Counter(genre for project in projects for genre in genres[project])
-    named = [genre for genre, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]]
-    return f"{role} of {_listed(named).lower()} films" if named else role
+    by_word: dict[str, list[str]] = {}
+    for genre, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]:
+        if count >= SEVERAL:
+            by_word.setdefault(how_often(count), []).append(genre.lower())
+    phrases = [f"{word} {listed(named)} films" for word, named in by_word.items()]
+    return f"{role} of {listed(phrases)}" if phrases else ""
 
 
-def _credits(graph: KnowledgeGraph) -> dict[str, dict[str, list[str]]]:
+def credits_of(graph: KnowledgeGraph) -> dict[str, dict[str, list[str]]]:
     """Person → role → projects, roles with most projects first."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for source, relation, target in graph.edges.itertuples(index=False):
@@ -120,5 +130,94 @@ def _targets(graph: KnowledgeGraph, relation: str) -> dict[str, list[str]]:
     return found
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """``"a, b and c"``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# ---- rows to learn from ------------------------------------------------------------------------------------------
+
+CREDIT_FORMS = ("{role} in '{film}'", "{role} of the film '{film}'", "Worked on '{film}' as {role_lower}")
+CAST_FORMS = ("A film with {person} as {role_lower}", "{role}: {person}", "{person} was its {role_lower}")
+SKILL_FORMS = (
+    "{role}, '{genre}' films",
+    "{role} with experience in the genre '{genre}'",
+    "Has been {role_lower} of {count} '{genre}' films",
+    "Works in '{genre}' as {role_lower}",
+)
+GENRE_FORMS = ("A '{genre}' film", "Genre: {genre}", "Belongs to the genre '{genre}'")
+KEYWORD_FORMS = ("A film related to '{keyword}'", "Keyword: {keyword}", "'{keyword}' occurs in this film")
+RELATED_FORMS = ("A keyword related to the film '{film}'", "Occurs in the film '{film}'")
+
+
+def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "name", *, seed: int = 0) -> pd.DataFrame:
+    """Anchors and positives for multiple-negatives ranking, made from every edge of the graph.
+
+    An anchor is the text of a node; a positive is something true about it, in one of several surface forms drawn by
+    seed. A skill (a role in a genre) counts from `SEVERAL` credits on, and is written the oftener the more there are.
+
+    Args:
+        graph: The only source; the training graph if the exam is to be sat afterwards.
+        style: Which text stands for an anchor; ``"either"``: the name or the skills document, by lot.
+        seed: Of forms and lots.
+
+    Returns:
+        Columns ``anchor``, ``positive``, ``relation``, ``node_id`` (the anchor's) and ``other`` (the other end's id,
+        or an empty string), in random order.
+    """
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame(
+        [*_edge_rows(graph, rng), *_skill_rows(graph, rng), *_description_rows(graph)],
+        columns=["node_id", "positive", "relation", "other"],
+    )
+    plain = dict(zip(graph.nodes["node_id"], documents(graph, "name"), strict=True))
+    if style != "name":
+        texts = documents(graph, "skills" if style == "either" else style)
+        full = dict(zip(graph.nodes["node_id"], texts, strict=True))
+        use_name = rng.random(len(rows)) < 0.5 if style == "either" else np.zeros(len(rows), dtype=bool)
+        anchors = np.where(use_name, rows["node_id"].map(plain), rows["node_id"].map(full))
+    else:
+        anchors = rows["node_id"].map(plain)
+    rows.insert(0, "anchor", anchors)
+    rows = rows[["anchor", "positive", "relation", "node_id", "other"]]
+    return rows.iloc[rng.permutation(len(rows))].reset_index(drop=True)
+
+
+Row = tuple[str, str, str, str]
+
+
+def _edge_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]:
+    """Two rows an edge, one from each end; a genre is no anchor, since hundreds of films are right for it."""
+
+    def one_of(forms: Sequence[str], **words: str) -> str:
+        return forms[rng.integers(len(forms))].format(**words)
+
+    for row in graph.triples().itertuples(index=False):
+        if row.relation == HAS_GENRE:
+            yield row.source, one_of(GENRE_FORMS, genre=row.object), row.relation, row.target
+        elif row.relation == HAS_KEYWORD:
+            yield row.source, one_of(KEYWORD_FORMS, keyword=row.object), row.relation, row.target
+            yield row.target, one_of(RELATED_FORMS, film=row.subject), row.relation, row.source
+        else:
+            role = {"role": row.relation, "role_lower": row.relation.lower()}
+            yield row.source, one_of(CREDIT_FORMS, film=row.object, **role), row.relation, row.target
+            yield row.target, one_of(CAST_FORMS, person=row.subject, **role), row.relation, row.source
+
+
+def _skill_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]:
+    genres = _targets(graph, HAS_GENRE)
+    for person, by_role in credits_of(graph).items():
+        for role, projects in by_role.items():
+            counts = Counter(genre for project in projects for genre in genres[project])
+            for genre, count in sorted(counts.items()):
+                if count < SEVERAL:
+                    continue
+                for form in rng.permutation(len(SKILL_FORMS))[: count - 1]:
+                    words = {"role": role, "role_lower": role.lower(), "genre": genre, "count": how_often(count)}
+                    yield person, SKILL_FORMS[form].format(**words), "skill", ""
+
+
+def _description_rows(graph: KnowledgeGraph) -> Iterator[Row]:
+    described = graph.nodes[graph.nodes["description"] != ""]
+    for node_id, description in zip(described["node_id"], described["description"], strict=True):
+        yield node_id, description, "description", ""

@@ -6,8 +6,9 @@ Whatever a user types or a graph contains is escaped before it becomes HTML.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import ClassVar
 
 import ipywidgets as ipw
 import pandas as pd
@@ -18,7 +19,9 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.questions import Question
 from kgss_helpers.verbalize import sentence
 
-SHOWN = 12
+SHOWN = 6
+HINT = "Click a node in the figure: here it will say what joins it to the centre, and where it leads."
+READABLE = "<div style='line-height:1.45'>{}</div>"
 
 
 # ---- pure functions ----------------------------------------------------------------------------------------------
@@ -73,7 +76,8 @@ def between(graph: KnowledgeGraph, node_id: str, other: str) -> str:
     rest = f"<li>… and {len(further) - SHOWN} more</li>" if len(further) > SHOWN else ""
     items = "".join(f"<li>{escape(text)}</li>" for text in further[:SHOWN])
     facts = f"<p>{' '.join(map(escape, joined))}</p>" if joined else ""
-    return f"<div>{card(graph, other)}{facts}<p>One step further:</p><ul>{items}{rest}</ul></div>"
+    onward = f"<p>One step further:</p><ul>{items}{rest}</ul>" if further else ""
+    return card(graph, other) + facts + onward
 
 
 def marked_answers(
@@ -101,6 +105,13 @@ def _close_names(graph: KnowledgeGraph, text: str) -> list[str]:
     return [names[near] for near in difflib.get_close_matches(text.casefold(), list(names), n=3, cutoff=0.7)]
 
 
+def _offer(chooser: ipw.Select | ipw.Dropdown, options: list[tuple[str, object]]) -> None:
+    """New options, the first one chosen: left to itself, a chooser that was empty before chooses none."""
+    chooser.options = options
+    if options:
+        chooser.index = 0
+
+
 # ---- widgets -----------------------------------------------------------------------------------------------------
 
 
@@ -109,18 +120,18 @@ class NeighbourhoodView(ipw.VBox):
 
     def __init__(self, graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> None:
         self.graph, self.centre = graph, node_id
-        self.panel = ipw.HTML("Click a node to read what joins it to the centre.")
+        self.panel = ipw.HTML(READABLE.format(HINT), layout=ipw.Layout(min_height="260px"))
         self.figure = go.FigureWidget(plots.neighbourhood(graph, node_id, most=most))
         for trace in self.figure.data:
             if trace.customdata is not None:
                 trace.on_click(self._clicked)
-        super().__init__([self.panel, self.figure])
+        super().__init__([self.figure, self.panel])
 
     def select(self, node_id: str) -> None:
         """Shows a node in the panel, as a click on it does."""
-        self.panel.value = (
-            card(self.graph, node_id) if node_id == self.centre else between(self.graph, self.centre, node_id)
-        )
+        of_centre = node_id == self.centre
+        text = card(self.graph, node_id) if of_centre else between(self.graph, self.centre, node_id)
+        self.panel.value = READABLE.format(text)
 
     def _clicked(self, trace: go.Scatter, points: object, _state: object) -> None:
         for index in points.point_inds[:1]:
@@ -133,7 +144,10 @@ class Walk(ipw.VBox):
     def __init__(self, graph: KnowledgeGraph, start: str) -> None:
         self.graph, self.trail = graph, [start]
         self.name = ipw.Text(
-            placeholder="a person, a film, a keyword, a genre", description="Go to", continuous_update=False
+            placeholder="a person, a film, a keyword, a genre",
+            description="Go to",
+            continuous_update=False,
+            layout=ipw.Layout(width="60%"),
         )
         self.message, self.path, self.here = ipw.HTML(), ipw.HTML(), ipw.HTML()
         self.choices = ipw.Select(options=[], rows=10, description="From here", layout=ipw.Layout(width="95%"))
@@ -160,11 +174,14 @@ class Walk(ipw.VBox):
         self._show()
 
     def _typed(self, change: dict[str, str]) -> None:
+        if not change["new"].strip():
+            return
         found, self.message.value = lookup(self.graph, change["new"])
         if len(found) == 1:
             self.go(found[0])
+            self.name.value = ""
         elif found:
-            self.choices.options = [(f"{name}: {text}", node_id) for node_id, name, text in self._described(found)]
+            _offer(self.choices, [(f"{name}: {text}", node_id) for node_id, name, text in self._described(found)])
 
     def _described(self, node_ids: list[str]) -> list[tuple[str, str, str]]:
         rows = (self.graph.node(node_id) for node_id in node_ids)
@@ -174,7 +191,8 @@ class Walk(ipw.VBox):
         names = [escape(self.graph.node(node_id)["name"]) for node_id in self.trail[-8:]]
         self.path.value = " → ".join(["…"] * (len(self.trail) > 8) + names)
         self.here.value = card(self.graph, self.trail[-1])
-        self.choices.options = steps(self.graph, self.trail[-1])
+        _offer(self.choices, steps(self.graph, self.trail[-1]))
+        self.message.value = ""
 
 
 class ExamBrowser(ipw.VBox):
@@ -209,4 +227,44 @@ class ExamBrowser(ipw.VBox):
             self.result.value = heading + shown.to_html(index=False, escape=True, border=0)
 
     def _family_chosen(self, change: dict[str, str]) -> None:
-        self.question.options = [(question.text, question) for question in self.by_family[change["new"]]]
+        _offer(self.question, [(question.text, question) for question in self.by_family[change["new"]]])
+
+
+class PrimerBench(ipw.VBox):
+    """Turn the knobs of a small training, press the button, and read held-out measures before and after."""
+
+    KINDS: ClassVar = {
+        "scored pairs": "sts",
+        "labelled pairs": "nli",
+        "triplets": "triplets",
+        "question and answer": "pairs",
+    }
+
+    def __init__(self, rows: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> None:
+        self.rows = rows
+        self.kind = ipw.Dropdown(options=self.KINDS, value="pairs", description="Rows")
+        self.learning_rate = ipw.SelectionSlider(options=[0.001, 0.01, 0.05, 0.2, 1.0], value=0.05, description="Rate")
+        self.epochs = ipw.IntSlider(10, 1, 40, description="Epochs")
+        self.batch_size = ipw.SelectionSlider(options=[2, 4, 8, 16, 32, 64], value=16, description="Batch")
+        self.button = ipw.Button(description="Train", tooltip="Takes a few seconds", button_style="primary")
+        self.result = ipw.HTML("Choose, and press Train.")
+        self.button.on_click(lambda _: self.train())
+        knobs = [self.kind, self.learning_rate, self.epochs, self.batch_size]
+        super().__init__([*knobs, self.button, self.result])
+
+    def train(self) -> None:
+        """Trains with the chosen settings and shows the table."""
+        from kgss_helpers.training.primer import before_and_after
+
+        self.button.disabled, self.result.value = True, "Training …"
+        try:
+            table = before_and_after(
+                self.kind.value, self.rows, learning_rate=self.learning_rate.value, epochs=self.epochs.value,
+                batch_size=self.batch_size.value,
+            )  # fmt: skip
+            table.index = table.index.map({kind: name for name, kind in self.KINDS.items()})
+            self.result.value = table.to_html(border=0)
+        except ValueError as error:
+            self.result.value = escape(str(error))
+        finally:
+            self.button.disabled = False

@@ -289,6 +289,12 @@ def test_a_file_cut_in_the_middle_of_a_letter_is_not_taken_for_another_encoding(
     with pytest.warns(UserWarning, match=r"nodes\.csv ends in the middle of a letter: it is cut off"):
         graph = load_csv(*files(whole[:-1], EDGE_HEAD))
     assert graph.nodes["name"].tolist() == ["Zoë", "No"]
+    with pytest.warns(UserWarning, match="cut off"):
+        graph = load_csv(*files(b"\xef\xbb\xbf" + whole[:-1], EDGE_HEAD))
+    assert graph.nodes["name"].tolist() == ["Zoë", "No"]
+    with pytest.warns(UserWarning, match="read as cp1252"):  # its one accent is its last byte
+        graph = load_csv(*files((HEAD + "p1,person,José").encode("cp1252"), EDGE_HEAD))
+    assert graph.nodes["name"].tolist() == ["José"]
     utf_16 = (HEAD + "p1,person,Zoë").encode("utf-16")
     with pytest.warns(UserWarning, match="cut off"):
         assert load_csv(*files(utf_16[:-1], EDGE_HEAD)).nodes["name"].tolist() == ["Zo"]

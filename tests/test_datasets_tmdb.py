@@ -117,6 +117,7 @@ def test_a_missing_column_and_a_missing_file(files, tmp_path):
         load_tmdb5000(tmp_path / "no.csv", casts)
 
 
+@pytest.mark.filterwarnings("ignore:TMDB 5000")  # beside the warning that is looked for
 def test_rows_and_cells_that_are_cut_off(files):
     movies, casts = files(casts=[*CASTS[:1], ["2", "", '[{"id": 11, "na', "[]"], ["2", "", "{}", "[3]"]])
     with pytest.raises(GraphError, match=r"credits\.csv, line 3: column 'cast' is not valid JSON .*on_bad_rows='skip'"):
@@ -175,6 +176,7 @@ def test_real_facts(real):
     assert len(graph.find("Steve McQueen", "person")) == 2  # nor are names
 
 
+@pytest.mark.filterwarnings("ignore:TMDB 5000")
 @pytest.mark.parametrize(
     ("cut", "line", "rows"),
     [("movies", 130, 128), ("credits", 5, 3)],

@@ -121,6 +121,7 @@ def read_chunks(
 def _quoted_pieces(
     text: Iterable[str], name: str, required: Sequence[str], separator: str, on_bad_rows: BadRows, rows: int
 ) -> Iterator[pd.DataFrame]:
+    """Pieces of a table in which a row may span several lines."""
     table = _Rows(text, name, required, separator, True, on_bad_rows)
     positions = [table.header.index(column) for column in required]
     rest = iter(table)
@@ -227,10 +228,11 @@ def read_text(path: Path | str, encoding: str | None = None) -> str:
 
 def _decoded_all_the_same(raw: bytes, name: str, error: UnicodeDecodeError, *, guess: bool) -> str:
     """What can be made of bytes that are not in the encoding in which they should be."""
+    before = error.object[: error.start]
     ends_inside = error.reason in ("unexpected end of data", "truncated data")
-    if ends_inside:
+    if ends_inside and not (guess and before.isascii()):
         announce(f"{name} ends in the middle of a letter: it is cut off. Compare its last row with the original")
-        return raw[: error.start].decode(error.encoding)
+        return before.decode(error.encoding)
     if not guess:
         raise GraphError(f"{name}: not a text in {error.encoding} ({error.reason}); pass the right encoding")
     best = _guessed_encoding(raw)

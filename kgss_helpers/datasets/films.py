@@ -117,7 +117,7 @@ def _wrong_field(record: object) -> str:
     if not isinstance(record, dict):
         return "not a JSON object; each line is one film"
     for field, kind in (("title", str), ("year", int), ("description", str)):
-        if not isinstance(record.get(field), kind) or not record[field]:
+        if type(record.get(field)) is not kind or not str(record[field]).strip():
             return f"field {field!r} must be a non-empty {kind.__name__}"
     if not (record.get("series") is None or isinstance(record["series"], str)):
         return "field 'series' must be a string or null"
@@ -125,7 +125,8 @@ def _wrong_field(record: object) -> str:
         values = record.get(field)
         if not isinstance(values, list) or not all(isinstance(value, str) and value.strip() for value in values):
             return f"field {field!r} must be a list of non-empty strings"
-    for credit in record.get("credits") or [None]:
+    credited = record.get("credits")
+    for credit in credited if isinstance(credited, list) and credited else [credited]:
         if not (
             isinstance(credit, list)
             and len(credit) == 2

@@ -61,6 +61,8 @@ def encode(model: SentenceTransformer, texts: Sequence[str], *, batch_size: int 
 
     from kgss_helpers.encoders.pretrained import has_bf16
 
+    if not len(texts):
+        return np.zeros((0, model.get_embedding_dimension()), dtype=np.float32)
     distinct = list(dict.fromkeys(texts))
     place = {text: row for row, text in enumerate(distinct)}
     device = model.device.type

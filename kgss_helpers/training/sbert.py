@@ -106,9 +106,10 @@ def train_sbert(
     recorder = Recorder(on_epoch_end)
     trainer = _trainer(
         model, rows, loss(model), recorder, seed=seed, bf16=bf16 and has_bf16(model.device.type),
-        output_dir=str(checkpoint_dir or Path(tempfile.gettempdir()) / "kgss"), save_strategy="epoch" if checkpoint_dir else "no",
-        num_train_epochs=epochs, max_steps=max_steps, per_device_train_batch_size=batch_size,
-        learning_rate=learning_rate, warmup_steps=warmup, logging_steps=log_every, report_to=list(report_to) or "none",
+        output_dir=str(checkpoint_dir or Path(tempfile.gettempdir()) / "kgss"),
+        save_strategy="epoch" if checkpoint_dir else "no", num_train_epochs=epochs, max_steps=max_steps,
+        per_device_train_batch_size=batch_size, learning_rate=learning_rate, warmup_steps=warmup,
+        logging_steps=log_every, report_to=list(report_to) or "none",
     )  # fmt: skip
     checkpoint = _last_checkpoint(checkpoint_dir) if resume else None
     if checkpoint is not None:
@@ -219,9 +220,8 @@ class SortedBatches(DefaultBatchSampler):
     """Batches of rows of like length, in which no text occurs twice.
 
     A text that stood in two rows of a batch would be a false negative of itself. Rows of like length waste no
-    arithmetic
-    on padding. Rows are shuffled anew each epoch, sorted by length within pools of `POOL` batches, and batches
-    shuffled.
+    arithmetic on padding. Rows are shuffled anew each epoch and sorted by length within pools of `POOL` batches, and
+    the batches are shuffled.
     """
 
     def __init__(self, dataset: Any, **settings: Any) -> None:

@@ -1,0 +1,114 @@
+"""The data card's tables say what the files say."""
+
+import json
+import re
+from collections import Counter
+from functools import cache
+
+from kgss_helpers.datasets.films import DATA, Film, person_id, read_films, read_people
+from kgss_helpers.frontdoor.environment import ROOT
+from kgss_helpers.questions import FAMILIES, load_questions
+
+CARD = (DATA / "README.md").read_text(encoding="utf-8")
+
+
+@cache
+def films() -> list[Film]:
+    return read_films()
+
+
+def table(*header: str) -> dict[str, list[str]]:
+    """Return the rows of the card's table with this header, by their first cell."""
+    lines = CARD.splitlines()
+    start = lines.index("| " + " | ".join(header) + " |") + 2
+    rows: dict[str, list[str]] = {}
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        first, *others = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[first.strip("`")] = others
+    return rows
+
+
+def numbers(rows: dict[str, list[str]]) -> dict[str, list[int]]:
+    return {name: [int(cell.replace(",", "")) for cell in cells] for name, cells in rows.items()}
+
+
+def credit_pairs() -> list[tuple[str, str]]:
+    return [(person_id(person), role) for film in films() for person, role in film["credits"]]
+
+
+def distinct(field: str) -> int:
+    return len({value for film in films() for value in film[field]})
+
+
+def test_counts() -> None:
+    said = {name: count for name, (count,) in numbers(table("what", "count")).items()}
+    assert said == {
+        "films": len(films()),
+        "people": len({person for person, _ in credit_pairs()}),
+        "credits": len(credit_pairs()),
+        "roles": len({role for _, role in credit_pairs()}),
+        "genres": distinct("genres"),
+        "keywords": distinct("keywords"),
+        "countries": distinct("countries"),
+        "companies": distinct("companies"),
+        "series": len({film["series"] for film in films()} - {None}),
+        "pages linked to": distinct("links"),
+        "rows of people.csv": len(read_people()),
+        "questions": len(load_questions()),
+    }
+
+
+def test_decades() -> None:
+    decades = Counter(f"{film['year'] // 10 * 10}s" for film in films())
+    assert numbers(table("decade", "films")) == {decade: [count] for decade, count in sorted(decades.items())}
+
+
+def test_roles() -> None:
+    counted = Counter(role for _, role in credit_pairs())
+    people = Counter(role for _, role in set(credit_pairs()))
+    assert numbers(table("role", "credits", "people")) == {role: [counted[role], people[role]] for role in counted}
+
+
+def test_families() -> None:
+    counted = Counter((question.family, question.split) for question in load_questions())
+    said = {name: cells[:2] for name, cells in table("family", "validation", "test", "a question").items()}
+    assert numbers(said) == {name: [counted[name, "validation"], counted[name, "test"]] for name in FAMILIES}
+
+
+def test_fields_and_their_ranges() -> None:
+    fields = table("field", "type", "range", "meaning")
+    for film in films():
+        assert list(film) == list(fields)
+        for field, (kind, values, _) in fields.items():
+            if found := re.fullmatch(r"(\d+) to (\d+)", values):
+                measured = len(film[field]) if kind.startswith("list") else film[field]
+                assert int(found[1]) <= measured <= int(found[2]), (film["title"], field)
+
+
+def test_fields_of_people_and_questions() -> None:
+    assert list(table("column", "type", "meaning")) == list(read_people().columns)
+    with (DATA / "exam.jsonl").open(encoding="utf-8") as lines:
+        assert list(table("field", "type", "meaning")) == list(json.loads(next(lines)))
+
+
+def test_known_limits() -> None:
+    credits_each = Counter(person for person, _ in credit_pairs())
+    assert 0.6 < sum(count == 1 for count in credits_each.values()) / len(credits_each) < 0.7
+    assert 0.65 < sum("United States" in film["countries"] for film in films()) / len(films()) < 0.75
+
+
+def test_examples_are_in_the_files() -> None:
+    questions = {question.text for question in load_questions()}
+    rows = table("family", "validation", "test", "a question")
+    examples = [cells[2].strip("*") for name, cells in rows.items() if name != "plot"]
+    assert set(examples) <= questions
+    for node_id in re.findall(r"`person:([\w-]+)`", CARD):
+        assert f"person:{node_id}" in {person for person, _ in credit_pairs()}
+
+
+def test_pictures_and_links_of_the_prose_exist() -> None:
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", DATA / "README.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+            assert "://" in target or (path.parent / target).exists(), f"{path.name}: {target}"

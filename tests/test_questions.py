@@ -1,0 +1,534 @@
+"""The exam's questions, proved again from the graph by other means than those that made them."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kgss_helpers import questions as module
+from kgss_helpers.datasets import load_films
+from kgss_helpers.datasets.films import DATA, ROLES, project_id, read_films, without_brackets
+from kgss_helpers.graph import GraphError, KnowledgeGraph
+from kgss_helpers.questions import (
+    ALIKE_PHRASINGS,
+    CREDIT_PHRASINGS,
+    DERIVED,
+    FAMILIES,
+    FEWEST_ANSWERS,
+    GENRE_WORDS,
+    MOST_ANSWERS,
+    QUESTIONS,
+    ROLE_AND_GENRE_PHRASINGS,
+    Question,
+    alike,
+    credit,
+    derive_questions,
+    hold_out,
+    load_questions,
+    role_and_genre,
+    save_questions,
+    skilled_people,
+)
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return load_films()
+
+
+@pytest.fixture(scope="module")
+def films():
+    return {project_id(film): film for film in read_films()}
+
+
+@pytest.fixture(scope="module")
+def questions():
+    return load_questions()
+
+
+@pytest.fixture(scope="module")
+def held_out(graph):
+    return hold_out(graph)
+
+
+@pytest.fixture(scope="module")
+def facts(graph):
+    """Every fact as (source, relation, target), in plain Python."""
+    return list(graph.edges.itertuples(index=False, name=None))
+
+
+@pytest.fixture(scope="module")
+def types(graph):
+    return dict(zip(graph.nodes["node_id"], graph.nodes["node_type"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def names(graph):
+    return dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
+
+
+def of_family(questions, family):
+    return [question for question in questions if question.family == family]
+
+
+def triples(edges):
+    return set(edges.itertuples(index=False, name=None))
+
+
+def repeated(values):
+    return [value for value, count in Counter(values).items() if count > 1]
+
+
+# ---- the whole file ----------------------------------------------------------------------------------------------
+
+
+def test_four_hundred_questions_or_more_every_family_in_both_splits(questions):
+    assert len(questions) >= 400
+    counts = Counter((question.family, question.split) for question in questions)
+    assert set(counts) == {(family, split) for family in FAMILIES for split in ("validation", "test")}
+    assert min(counts.values()) >= 20
+    assert len(of_family(questions, "plot")) >= 200
+    assert len(of_family(questions, "keyword")) >= 40
+
+
+def test_the_file_holds_exactly_what_is_derived(graph, questions):
+    kept = [question for question in questions if question.family in DERIVED]
+    assert derive_questions(graph) == kept
+    assert derive_questions(graph, seed=1) != kept
+
+
+def test_the_file_is_written_as_save_writes_it(questions, tmp_path):
+    save_questions(questions, tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == QUESTIONS.read_bytes()
+
+
+def test_every_node_that_a_question_names_is_there_and_has_the_right_type(questions, types):
+    for question in questions:
+        hidden = [*question.exclude, *([question.anchor] if question.anchor else [])]
+        asked = [*question.relevant, *hidden]
+        assert {types.get(node) for node in asked} == {question.node_type}, question.question_id
+        assert not set(hidden) & set(question.relevant), question.question_id
+        assert len(set(question.exclude)) == len(question.exclude), question.question_id
+
+
+def test_no_question_is_asked_twice(questions):
+    assert repeated(question.question_id for question in questions) == []
+    # Two films of one title are two questions with the same words: the node they start from tells them apart. And a
+    # person's credits may be asked for in both splits, each time for others.
+    assert repeated((question.text.casefold(), question.anchor, question.split) for question in questions) == []
+
+
+def test_only_alike_starts_from_a_node(questions):
+    for question in questions:
+        assert (question.anchor is not None) == (question.family == "alike"), question.question_id
+
+
+def test_questions_are_clean_text(questions):
+    for question in questions:
+        assert question.text == " ".join(question.text.split())
+        assert "{" not in question.text
+        assert not re.search(r"\b[Aa] [aeiou]|\b[Aa]n [^aeiouhAEIOUH]", question.text) or question.family != (
+            "role and genre"
+        ), question.text
+
+
+# ---- role and genre ----------------------------------------------------------------------------------------------
+
+
+def test_role_and_genre_is_right_for_people_with_three_such_credits(questions, facts, names):
+    genres_of = defaultdict(set)
+    for source, relation, target in facts:
+        if relation == "has genre":
+            genres_of[source].add(names[target])
+    films_of = defaultdict(set)
+    for person, role, film in facts:
+        if role in ROLES:
+            for genre in genres_of[film]:
+                films_of[role, genre, person].add(film)
+    expected = defaultdict(dict)
+    for (role, genre, person), made in films_of.items():
+        if len(made) >= 3:
+            expected[role, genre][person] = 1
+    expected = {key: right for key, right in expected.items() if FEWEST_ANSWERS <= len(right) <= MOST_ANSWERS}
+    asked = {}
+    for question in of_family(questions, "role and genre"):
+        (key,) = [(r, g) for r, g in expected if question.question_id == f"{r} {g}".lower().replace(" ", "-")]
+        word = GENRE_WORDS.get(key[1], key[1].lower())
+        forms = [form.format(role=key[0].lower(), genre=word) for form in ROLE_AND_GENRE_PHRASINGS]
+        assert re.sub(r"\ban (?=[aeiou])", "a ", question.text) in forms
+        assert (question.node_type, question.exclude) == ("person", ())
+        asked[key] = question.relevant
+    assert asked == expected
+
+
+def tiny_graph(*credited, genres=(), keywords=(), series=None, names=None):
+    """A graph from (person, role, film), (film, genre) and (film, keyword)."""
+    kinds, edges = {}, []
+    for person, role, film in credited:
+        kinds |= {person: "person", film: "project"}
+        edges.append((person, role, film))
+    for relation, kind, rows in (("has genre", "genre", genres), ("has keyword", "keyword", keywords)):
+        for film, other in rows:
+            kinds |= {film: "project", other: kind}
+            edges.append((film, relation, other))
+    nodes = pd.DataFrame([(node, kind) for node, kind in kinds.items()], columns=["node_id", "node_type"])
+    nodes["name"] = [(names or {}).get(node, node) for node in nodes["node_id"]]
+    nodes["series"] = [(series or {}).get(node, "") for node in nodes["node_id"]]
+    return KnowledgeGraph(nodes, pd.DataFrame(edges, columns=["source", "relation", "target"]))
+
+
+def test_skilled_people_count_films_and_start_at_three():
+    films = ["f1", "f2", "f3"]
+    graph = tiny_graph(
+        *[("ada", "Editor", film) for film in films],
+        *[("bo", "Editor", film) for film in films[:2]],
+        ("ada", "Actor", "f1"),
+        ("bo", "fan of", "f3"),
+        genres=[(film, "noir") for film in films] + [("f1", "comedy")],
+    )
+    assert skilled_people(graph).to_dict("records") == [
+        {"role": "Editor", "genre": "noir", "person": "ada", "films": 3}
+    ]
+
+
+def test_articles_fit_in_every_phrasing():
+    people, films = ["p1", "p2", "p3"], ["f1", "f2", "f3"]
+    roles = ["Actor", "Editor", "Animator", "Director"]
+    genres = [(film, genre) for film in films for genre in ("Action", "Drama", "Animation")]
+    graph = tiny_graph(*[(p, role, film) for p in people for role in roles for film in films], genres=genres)
+    texts = [question.text for question in role_and_genre(graph, np.random.default_rng(0))]
+    assert len(texts) == 12
+    assert not [text for text in texts if re.search(r"\ba [aeiou]|\ban [^aeiou]", text)]
+    assert "drama" in " ".join(texts)
+    assert "draman" not in " ".join(texts)
+
+
+@pytest.mark.parametrize(("people", "asked"), [(2, 0), (3, 1), (60, 1), (61, 0)])
+def test_too_few_or_too_many_answers_are_not_asked_for(people, asked):
+    credited = [(f"p{number}", "Editor", film) for number in range(people) for film in ("f1", "f2", "f3")]
+    graph = tiny_graph(*credited, genres=[(film, "noir") for film in ("f1", "f2", "f3")])
+    assert len(list(role_and_genre(graph, np.random.default_rng(0)))) == asked
+
+
+# ---- credit ------------------------------------------------------------------------------------------------------
+
+
+def test_credit_asks_for_held_out_facts_alone_and_hides_the_known_ones(questions, facts, held_out, names):
+    every = defaultdict(set)
+    for person, role, film in facts:
+        every[person, role].add(film)
+    sides = {"validation": triples(held_out.validation), "test": triples(held_out.test)}
+    training = triples(held_out.train)
+    for question in of_family(questions, "credit"):
+        split, rest = question.question_id.split("-", 1)
+        assert split == question.split
+        (role,) = [role for role in ROLES if rest.startswith(f"{role.lower().replace(' ', '-')}-")]
+        person = "person:" + rest[len(role) + 1 :]
+        assert question.text == CREDIT_PHRASINGS[role].format(person=names[person])
+        hidden = {film for film in every[person, role] if (person, role, film) in sides[split]}
+        assert question.relevant == dict.fromkeys(hidden, 1)
+        assert set(question.exclude) == every[person, role] - hidden
+        assert sum((person, role, film) in training for film in question.exclude) >= 3
+
+
+def test_a_person_with_fewer_than_three_known_credits_is_not_asked_about():
+    credited = [("ada", "Editor", f"f{number}") for number in range(4)]
+    credited += [("bo", "Editor", f"f{number}") for number in range(3)]
+    graph = tiny_graph(*credited)
+
+    def split(hidden):
+        train = [row for row in credited if row not in hidden]
+        columns = ["source", "relation", "target"]
+        return module.EdgeSplit(
+            pd.DataFrame(train, columns=columns),
+            pd.DataFrame(hidden, columns=columns),
+            pd.DataFrame([], columns=columns),
+            graph,
+        )
+
+    made = list(credit(graph, split([credited[0], credited[4]]), np.random.default_rng(0)))
+    assert [(question.text, question.relevant, question.exclude) for question in made] == [
+        ("films edited by ada", {"f0": 1}, ("f1", "f2", "f3"))
+    ]
+
+
+def test_every_role_has_a_phrasing():
+    assert set(CREDIT_PHRASINGS) == set(ROLES)
+
+
+def test_held_out_facts_are_not_in_the_training_graph(graph, held_out):
+    training = triples(held_out.training_graph.edges)
+    validation, test = triples(held_out.validation), triples(held_out.test)
+    assert training | validation | test == triples(graph.edges)
+    assert not training & (validation | test)
+    assert not validation & test
+    assert len(validation) > 1000
+    assert len(test) > 1000
+    pairs = [{frozenset((s, t)) for s, _, t in side} for side in (training, validation, test)]
+    assert not pairs[0] & pairs[1]
+    assert not pairs[0] & pairs[2]
+    assert not pairs[1] & pairs[2]
+    assert {relation for _, relation, _ in validation | test} <= set(ROLES)
+
+
+def test_the_split_is_the_same_every_time(graph, held_out):
+    again = hold_out(graph)
+    assert again.validation.equals(held_out.validation)
+    assert again.test.equals(held_out.test)
+
+
+def test_what_a_description_tells_is_never_held_out(graph, held_out, names):
+    """Not even without the title's article: descriptions are there for every method to read."""
+    description = dict(zip(graph.nodes["node_id"], graph.nodes["description"], strict=True))
+    told = []
+    for side in (held_out.validation, held_out.test):
+        for person, role, film in side.itertuples(index=False):
+            title = re.sub(r"^(the|an?) ", "", names[film].casefold())
+            if re.search(rf"(?<!\w){re.escape(title)}(?!\w)", description[person].casefold()):
+                told.append((person, role, film))
+    assert told == []
+
+
+def test_hold_out_keeps_a_told_fact_in_training():
+    people = [f"p{number}" for number in range(30)]
+    credited = [(person, "Actor", f"f{film}") for person in people for film in range(6)]
+    graph = tiny_graph(*credited, names={f"f{film}": f"Red Moon {film}" for film in range(6)})
+    held = hold_out(graph)
+    told = next(held.test.itertuples(index=False, name=None))
+    nodes = graph.nodes.assign(description="")
+    nodes.loc[nodes["node_id"] == told[0], "description"] = f"Shone in red moon {told[2][1:]}."
+    again = hold_out(KnowledgeGraph(nodes, graph.edges))
+    assert told in triples(held.test)
+    assert told in triples(again.train)
+
+
+# ---- alike -------------------------------------------------------------------------------------------------------
+
+
+def test_alike_is_the_series_and_whoever_shares_three_keywords(questions, films):
+    keywords = {film_id: set(film["keywords"]) for film_id, film in films.items()}
+    for question in of_family(questions, "alike"):
+        asked = films[question.anchor]
+        expected = {}
+        for other, film in films.items():
+            if other == question.anchor:
+                continue
+            if asked["series"] is not None and film["series"] == asked["series"]:
+                expected[other] = 2
+            elif len(keywords[other] & keywords[question.anchor]) >= 3:
+                expected[other] = 1
+        assert question.relevant == expected
+        assert FEWEST_ANSWERS <= len(expected) <= MOST_ANSWERS
+        assert question.text in [form.format(title=asked["title"]) for form in ALIKE_PHRASINGS]
+        assert question.question_id == f"alike-{question.anchor.removeprefix('project:')}"
+    graded = {grade for question in of_family(questions, "alike") for grade in question.relevant.values()}
+    assert graded == {1, 2}
+
+
+def test_alike_on_a_graph_to_check_by_eye():
+    words = ["war", "train", "spy", "snow"]
+    keywords = [(film, word) for film in ("f1", "f2") for word in words[:3]]
+    keywords += [("f3", word) for word in words[:2]] + [("f4", "snow"), ("f5", "snow"), ("f6", "snow")]
+    series = {"f1": "Saga", "f4": "Saga", "f5": "Saga"}
+    made = list(alike(tiny_graph(keywords=keywords, series=series), np.random.default_rng(0)))
+    assert {question.anchor: question.relevant for question in made} == {"f1": {"f2": 1, "f4": 2, "f5": 2}}
+
+
+# ---- plot --------------------------------------------------------------------------------------------------------
+
+# Words that carry no plot of their own.
+EMPTY_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a about across after again against all among an and another any are as at away back be because been before
+        behind being between both but by can could did do does down during each every few for from had has have he her
+        here hers him his how i if in into is it its itself just made make makes may me more most must no not of off on
+        one only onto or other others out over own s so some such t than that the their them then there these they this
+        those through to too two three under until up very was what when where which while who whom whose why will with
+        without would you your""",
+    )
+)
+
+
+def stem(word):
+    """The word without its most common endings: enough to see that 'climbs' and 'climbing' are one word."""
+    for ending in ("ing", "ings", "ied", "ies", "ed", "es", "ers", "er", "ly", "s", "e", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+def content_words(text):
+    words = re.findall(r"\w+", text.casefold().replace("'s", " ").replace("'", " "))
+    return {stem(word) for word in words if word not in EMPTY_WORDS and not word.isdigit()}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("climbs", "climbing"), ("cities", "city"), ("loved", "loves"), ("winged", "wing"), ("mug", "mugs")],
+)
+def test_the_stem_of_two_forms_is_one(one, other):
+    assert stem(one) == stem(other)
+
+
+def test_every_plot_points_to_one_film_and_no_film_has_two(questions, films):
+    plots = of_family(questions, "plot")
+    assert all(len(question.relevant) == 1 for question in plots)
+    targets = [next(iter(question.relevant)) for question in plots]
+    assert repeated(targets) == []
+    assert set(targets) <= set(films)
+    assert all(question.question_id == f"plot-{next(iter(question.relevant))[8:]}" for question in plots)
+    # The films asked for are of every time, not of one.
+    assert len({films[target]["year"] // 10 for target in targets}) == 11
+
+
+def test_a_plot_is_one_sentence(questions):
+    for question in of_family(questions, "plot"):
+        assert question.text[0].isupper() or question.text[0].isdigit()
+        assert len(re.findall(r"[.!?](?=\s+[A-Z]|$)", re.sub(r"\b(St|Mr|Mrs|Dr)\.", "", question.text))) == 1, question
+        assert 8 <= len(question.text.split()) <= 45, question
+
+
+def test_a_plot_holds_no_word_of_its_title(questions, films):
+    shared = {
+        target: found
+        for question in of_family(questions, "plot")
+        for target in question.relevant
+        if (found := content_words(films[target]["title"]) & content_words(question.text))
+    }
+    assert shared == {}
+
+
+def test_a_plot_names_nobody_of_its_film(questions, films):
+    """A part of a name counts where it is written as one: a radio song is not Song Kang-ho."""
+
+    def named(text, film):
+        people = {without_brackets(person) for person, _ in film["credits"]}
+        parts = {part for person in people for part in [person, *person.split()] if len(part) > 2}
+        return [part for part in parts if re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text)]
+
+    found = {
+        target: them
+        for question in of_family(questions, "plot")
+        for target in question.relevant
+        if (them := named(question.text, films[target]))
+    }
+    assert found == {}
+    assert named("Song sings.", {"credits": [["Song Kang-ho", "Actor"]]}) == ["Song"]
+
+
+def test_a_plot_shares_at_most_two_content_words_with_the_description(questions, films):
+    shared = {
+        target: found
+        for question in of_family(questions, "plot")
+        for target in question.relevant
+        if len(found := content_words(films[target]["description"]) & content_words(question.text)) > 2
+    }
+    assert shared == {}
+
+
+# ---- keyword -----------------------------------------------------------------------------------------------------
+
+
+def test_keywords_judged_exist_and_a_question_is_not_its_own_answer(questions, names):
+    keywords = {node: name for node, name in names.items() if node.startswith("keyword:")}
+    for question in of_family(questions, "keyword"):
+        assert question.node_type == "keyword"
+        assert set(question.relevant) <= set(keywords)
+        assert len(question.relevant) >= 3
+        assert set(question.relevant.values()) <= {1, 2}
+        same = [node for node, name in keywords.items() if name == question.text.casefold()]
+        assert set(same) <= set(question.exclude), question.text
+    assert "space battle" in [question.text for question in of_family(questions, "keyword")]
+
+
+# ---- reading and writing -----------------------------------------------------------------------------------------
+
+ONE = Question("q1", "plot", "test", "A thing happens.", "project", {"project:a": 2})
+RECORD = {
+    "question_id": "q1", "family": "plot", "split": "test", "text": "A thing happens.", "node_type": "project",
+    "relevant": {"project:a": 2},
+}  # fmt: skip
+
+
+def written(folder, *lines):
+    path = folder / "mine.jsonl"
+    path.write_text("".join((json.dumps(line) if not isinstance(line, str) else line) + "\n" for line in lines))
+    return path
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    kept = [ONE, replace(ONE, question_id="q2", text="Élan & “quotes”\n", anchor="project:b", exclude=("x", "y"))]
+    save_questions(kept, tmp_path / "deep" / "mine.jsonl")
+    assert load_questions(tmp_path / "deep" / "mine.jsonl") == kept
+    assert "Élan" in (tmp_path / "deep" / "mine.jsonl").read_text(encoding="utf-8")
+
+
+def test_nothing_is_saved_and_loaded_too(tmp_path):
+    save_questions([], tmp_path / "none.jsonl")
+    assert load_questions(tmp_path / "none.jsonl") == []
+
+
+def test_defaults_may_be_left_out(tmp_path):
+    assert load_questions(written(tmp_path, RECORD)) == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("{cut", "not valid JSON"),
+        ([1, 2], "not a mapping|no attribute"),
+        (7, "not a mapping|no attribute"),
+        ({key: value for key, value in RECORD.items() if key != "text"}, "'text'"),
+        ({**RECORD, "colour": "red"}, "'colour'"),
+        ({**RECORD, "exclude": None}, "not iterable"),
+        ({**RECORD, "family": "trivia"}, "unknown family 'trivia'"),
+        ({**RECORD, "family": ["plot"]}, "unknown family"),
+        ({**RECORD, "split": "train"}, "split 'train'"),
+        ({**RECORD, "text": " "}, "'text' must be a text"),
+        ({**RECORD, "question_id": ["q"]}, "'question_id' must be a text"),
+        ({**RECORD, "node_type": None}, "'node_type' must be a text"),
+        ({**RECORD, "relevant": {}}, "without a right answer"),
+        ({**RECORD, "relevant": ["project:a"]}, "a grade, a whole number from 1"),
+        ({**RECORD, "relevant": {"project:a": 0}}, "a grade, a whole number from 1"),
+        ({**RECORD, "relevant": {"project:a": 1.5}}, "a grade, a whole number from 1"),
+        ({**RECORD, "anchor": "project:a"}, "project:a cannot be right and taken out"),
+        ({**RECORD, "exclude": ["project:a"]}, "project:a cannot be right and taken out"),
+        (RECORD, "question_id 'q1' is there already in line 1"),
+    ],
+)
+def test_a_malformed_line_is_named(tmp_path, wrong, message):
+    with pytest.raises(GraphError, match=r"^mine\.jsonl, line 2") as caught:
+        load_questions(written(tmp_path, RECORD, wrong))
+    assert re.search(message, str(caught.value)), str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_questions(tmp_path / "nowhere.jsonl")
+
+
+@pytest.mark.parametrize("step", ["write_text", "replace"])
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, step):
+    path = tmp_path / "mine.jsonl"
+    save_questions([ONE], path)
+    before = path.read_bytes()
+
+    def fails(*_args, **_kwargs):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(path), step, fails)
+        with pytest.raises(OSError, match="disk full"):
+            save_questions([ONE, replace(ONE, question_id="q2")], path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_exam_lies_in_the_data_folder():
+    assert QUESTIONS == DATA / "exam.jsonl"
