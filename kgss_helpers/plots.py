@@ -267,14 +267,15 @@ def matrices(panels: dict[str, np.ndarray], *, x_label: str, y_label: str) -> Fi
     figure, axes = plt.subplots(1, len(panels), figsize=(4.8 * len(panels), 4.6), squeeze=False, sharey=True)
     for panel, (title, values) in zip(axes[0], panels.items(), strict=True):
         image = panel.imshow(values, cmap="cividis", vmin=-0.2, vmax=1)
-        panel.set(title=title, xlabel=x_label)
+        ticks = range(0, len(values), max(len(values) // 5, 1))
+        panel.set(title=title, xlabel=x_label, xticks=ticks, yticks=ticks)
     axes[0, 0].set(ylabel=y_label)
     figure.colorbar(image, ax=axes[0].tolist(), label="cosine", shrink=0.8)
     return figure
 
 
 def by_score(panels: dict[str, np.ndarray], scores: np.ndarray) -> Figure:
-    """Cosines of scored pairs above the scores that people gave, one panel a model; bars mark the medians."""
+    """Cosines of scored pairs above the scores in the rows, one panel a model; bars mark the medians."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, len(panels), figsize=(4.8 * len(panels), 4.2), squeeze=False, sharey=True)
@@ -283,7 +284,7 @@ def by_score(panels: dict[str, np.ndarray], scores: np.ndarray) -> Figure:
         panel.plot(scores + shift, values, "o", color=BLUE, alpha=0.6)
         for score in np.unique(scores):
             panel.hlines(np.median(values[scores == score]), score - 0.08, score + 0.08, color=VERMILION, linewidth=3)
-        panel.set(title=title, xlabel="score that people gave", xticks=np.unique(scores))
+        panel.set(title=title, xlabel="score in the row", xticks=np.unique(scores))
     axes[0, 0].set(ylabel="cosine of the two sentences")
     return figure
 

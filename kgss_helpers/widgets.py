@@ -127,6 +127,9 @@ class NeighbourhoodView(ipw.VBox):
                 trace.on_click(self._clicked)
         super().__init__([self.figure, self.panel])
 
+    def __repr__(self) -> str:
+        return f"<{self.graph.node(self.centre)['name']} and its neighbours, to click: run this cell in JupyterLab>"
+
     def select(self, node_id: str) -> None:
         """Shows a node in the panel, as a click on it does."""
         of_centre = node_id == self.centre
@@ -162,6 +165,11 @@ class Walk(ipw.VBox):
             [self.name, self.message, self.path, self.here, self.choices, ipw.HBox([self.follow, self.back])]
         )
         self._show()
+
+    def __repr__(self) -> str:
+        return (
+            f"<a walk from {self.graph.node(self.trail[0])['name']}, to type and choose: run this cell in JupyterLab>"
+        )
 
     def go(self, node_id: str) -> None:
         """Moves to a node."""
@@ -217,6 +225,9 @@ class ExamBrowser(ipw.VBox):
         self.question.observe(lambda change: self.show(change["new"]), names="value")
         super().__init__([self.family, self.question, self.result])
         self._family_chosen({"new": self.family.value})
+
+    def __repr__(self) -> str:
+        return f"<{self.method.name} before any question of the exam: run this cell in JupyterLab>"
 
     def show(self, question: Question | None) -> None:
         """Shows the answers to a question."""

@@ -1,5 +1,6 @@
 """Figures that can be read: titles, labels, colours, alt texts; and a neighbourhood that is the same every time."""
 
+import re
 import struct
 
 import matplotlib.pyplot as plt
@@ -182,7 +183,10 @@ def test_a_layout_has_the_centre_and_each_neighbour_once(graph):
     assert list(layout.columns) == ["node_id", "node_type", "name", "sentences", "degree", "x", "y"]
     rows = layout.set_index("node_id")
     assert rows.loc["m1", ["x", "y", "sentences"]].tolist() == [0, 0, ""]
-    assert rows.loc["p1", "sentences"] == "Ada Quill directed Red Moon. Ada Quill wrote Red Moon."
+    assert rows.loc["p1", "sentences"].split("\n") == [
+        "Ada Quill directed Red Moon.",
+        "Ada Quill wrote Red Moon.",
+    ]
     assert rows.loc["k1", "sentences"] == "Red Moon has the keyword heist."
     assert rows["degree"].to_dict() == {node: int(graph.degree[graph.position(node)]) for node in rows.index}
     ring = layout.iloc[1:]
@@ -194,7 +198,10 @@ def test_a_layout_has_the_centre_and_each_neighbour_once(graph):
 def test_the_most_connected_are_kept(graph):
     layout = plots.neighbourhood_layout(graph, "m1", most=2)
     assert set(layout["node_id"]) == {"m1", "p1", "p2"}
-    assert "3 less connected ones not shown" in plots.neighbourhood(graph, "m1", most=2).layout.title.text
+    title = plots.neighbourhood(graph, "m1", most=2).layout.title
+    assert title.text == "Red Moon and 2 neighbours"
+    assert "3 less connected" in title.subtitle.text
+    assert not plots.neighbourhood(graph, "m1", most=5).layout.title.subtitle.text
 
 
 def test_layouts_and_figures_are_the_same_every_time(graph):
@@ -206,7 +213,7 @@ def test_layouts_and_figures_are_the_same_every_time(graph):
 def test_a_node_without_neighbours_stands_alone(graph):
     layout = plots.neighbourhood_layout(graph, "lone")
     assert layout["node_id"].tolist() == ["lone"]
-    assert plots.neighbourhood(graph, "lone").layout.title.text == "Nobody and its 0 neighbours"
+    assert plots.neighbourhood(graph, "lone").layout.title.text == "Nobody and 0 neighbours"
 
 
 def test_a_centre_that_is_not_there_is_named(graph):
@@ -234,12 +241,25 @@ def test_traces_carry_ids_sentences_and_the_style_of_their_type(graph):
 def test_markup_in_names_and_types_comes_out_as_text(graph, centre):
     """Plotly reads some HTML in titles, legends, labels and hover texts."""
     figure = plots.neighbourhood(graph, centre)
-    texts = [figure.layout.title.text]
+    texts = [figure.layout.title.text, *[note.text for note in figure.layout.annotations]]
     for trace in figure.data[1:]:
         texts += [trace.name, *trace.text, *trace.hovertext]
-    assert not [text for text in texts if "<" in text or ">" in text]
+    ours = re.compile(r"<br>|</?b>")  # the breaks of long labels, and the centre's name in bold
+    assert not [text for text in texts if re.search("[<>]", ours.sub("", text))]
+    said = " ".join(ours.sub(" ", "|".join(texts)).split())
     if centre != "x1":
-        assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;Co&lt;/b&gt;" in texts[0] + "|".join(texts)
+        assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;Co&lt;/b&gt;" in said
+    if centre != "p2":
+        assert "&lt;i&gt;odd&lt;/i&gt;" in said
+
+
+def test_long_labels_break_between_words():
+    name = "The Assassination of Jesse James by the Coward Robert Ford"
+    nodes = NODES.assign(name=NODES["name"].where(NODES["node_id"] != "m2", name))
+    figure = plots.neighbourhood(KnowledgeGraph(nodes, EDGES), "p1")
+    label = next(text for trace in figure.data[1:] for text in trace.text if "Assassination" in text)
+    assert label.replace("<br>", " ") == name
+    assert max(map(len, label.split("<br>"))) <= plots.LABEL_WIDTH
 
 
 def test_a_figure_asks_nothing_of_the_network(graph):

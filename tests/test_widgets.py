@@ -134,7 +134,12 @@ def test_between_tells_what_joins_two_nodes_and_what_else_is_there(graph):
     assert no_markup_but_ours(html)
 
 
-def test_between_lists_a_dozen_and_counts_the_rest():
+def test_between_says_nothing_of_further_steps_where_there_are_none(graph):
+    assert "further" in between(graph, "m1", "p3")
+    assert "further" not in between(graph, "m1", "k1")
+
+
+def test_between_lists_a_few_and_counts_the_rest():
     films = [f"m{number}" for number in range(SHOWN + 4)]
     nodes = pd.DataFrame([(film, "project", film.upper()) for film in films] + [("p", "person", "Ada")])
     nodes.columns = ["node_id", "node_type", "name"]
@@ -170,6 +175,14 @@ def test_typing_a_name_goes_there(walk, graph):
     assert walk.path.value == "Red Moon → heist"
     assert walk.here.value == card(graph, "k1")
     assert walk.message.value == ""
+
+
+def test_a_name_can_be_typed_again(walk):
+    for _ in range(2):
+        walk.name.value = "heist"
+        walk.back.click()
+    walk.name.value = "heist"
+    assert walk.trail == ["m1", "k1"]
 
 
 def test_typing_a_name_that_two_share_offers_both(walk):
@@ -269,26 +282,29 @@ def click(view, node_id):
 
 def test_a_view_asks_to_be_clicked(view):
     assert "Click a node" in view.panel.value
-    assert view.children == (view.panel, view.figure)
+    assert len(view.children) == 2
+    assert any(child is view.figure for child in view.children)
+    assert any(child is view.panel for child in view.children)
 
 
 @pytest.mark.parametrize("node_id", ["p1", "p2", "p3", "k1"])
 def test_a_click_tells_what_joins_the_node_to_the_centre(view, graph, node_id):
     click(view, node_id)
-    assert view.panel.value == between(graph, "m1", node_id)
+    assert between(graph, "m1", node_id) in view.panel.value
     assert no_markup_but_ours(view.panel.value)
 
 
 def test_a_click_on_the_centre_shows_its_card(view, graph):
     click(view, "p1")
     click(view, "m1")
-    assert view.panel.value == card(graph, "m1")
+    assert card(graph, "m1") in view.panel.value
+    assert "Ada Quill" not in view.panel.value
 
 
 def test_the_same_node_can_be_clicked_again(view, graph):
     for node_id in ("p1", "k1", "p1"):
         click(view, node_id)
-    assert view.panel.value == between(graph, "m1", "p1")
+        assert between(graph, "m1", node_id) in view.panel.value
 
 
 def test_select_does_what_a_click_does(view):
