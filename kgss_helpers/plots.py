@@ -175,12 +175,12 @@ def neighbourhood(graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> go.
     layout = neighbourhood_layout(graph, node_id, most=most)
     figure = go.Figure([_spokes(layout), *_node_traces(layout)])
     hidden = len(graph.neighbours(node_id)["node_id"].unique()) - (len(layout) - 1)
+    more = f"<br><span style='font-size:13px'>{hidden} less connected ones are not shown</span>" if hidden else ""
     centre, count = _plain(layout["name"].iloc[0]), len(layout) - 1
     figure.add_annotation(x=0, y=-0.13, text=f"<b>{centre}</b>", showarrow=False, bgcolor="white", font={"size": 16})
     figure.update_layout(
         title={
-            "text": f"{centre} and {count} neighbour{'s' * (count != 1)}",
-            "subtitle": {"text": f"{hidden} less connected ones are not shown" if hidden else ""},
+            "text": f"{centre} and {count} neighbour{'s' * (count != 1)}{more}",
             "font": {"size": 17},
             "x": 0.01,
         },
@@ -191,8 +191,9 @@ def neighbourhood(graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> go.
         plot_bgcolor="white",
         hovermode="closest",
         legend={"orientation": "h", "y": -0.02},
-        xaxis={"visible": False, "range": [-2.1, 2.1]},
-        yaxis={"visible": False, "range": [-1.25, 1.25]},
+        # Fixed, because two quick clicks on two nodes would be a double click, which zooms.
+        xaxis={"visible": False, "range": [-2.1, 2.1], "fixedrange": True},
+        yaxis={"visible": False, "range": [-1.25, 1.25], "fixedrange": True},
     )
     return figure
 

@@ -23,7 +23,19 @@ from typing import Any
 from uuid import uuid4
 
 import nbformat
-from playwright.sync_api import Browser, ElementHandle, Locator, Page, Playwright, Route, WebSocketRoute, expect
+from playwright.sync_api import (
+    Browser,
+    ElementHandle,
+    Locator,
+    Page,
+    Playwright,
+    Route,
+    WebSocketRoute,
+    expect,
+)
+from playwright.sync_api import (
+    TimeoutError as TooLate,
+)
 
 from kgss_helpers.frontdoor.environment import ROOT
 
@@ -79,6 +91,11 @@ WHOLLY_IN_VIEW = """output => {
     output.scrollIntoView({block: 'center'});
     const [own, view] = [output, output.closest('.jp-WindowedPanel-outer')].map(e => e.getBoundingClientRect());
     return own.top >= view.top - 1 && own.bottom <= view.bottom + 1;
+}"""
+CLICKS, CLICK_MS = 4, 3000
+LISTEN_FOR_CLICK = """marker => {
+    window.plotlyClicked = false
+    marker.closest('.js-plotly-plot').once('plotly_click', () => { window.plotlyClicked = true })
 }"""
 MARKER_OF_LABEL = """label => {
     const trace = label.closest('.trace');
@@ -279,18 +296,33 @@ class Widget:
         self.output.get_by_role("button", name=button, exact=True).click()
 
     def click_node(self, name: str) -> None:
-        """Clicks the marker of a plotly figure's node by its label, where it really is on the screen."""
-        self._hover_over_nothing()
+        """Clicks the marker of a plotly figure's node by its label, where it really is on the screen.
+
+        On a busy machine plotly may miss a click, as it would miss a person's; then it is clicked again.
+        """
         marker = self._marker(name)
-        marker.scroll_into_view_if_needed()
-        marker.wait_for_element_state("stable")
-        box = marker.bounding_box()
-        mouse = self.output.page.mouse
-        mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        # Plotly clicks what the mouse hovers over, and finds that out with a delay.
-        expect(self.output.locator(".hovertext").first).to_be_visible()
-        mouse.down()
-        mouse.up()
+        marker.evaluate(LISTEN_FOR_CLICK)
+        for _ in range(CLICKS):
+            self._hover_over_nothing()
+            marker.scroll_into_view_if_needed()
+            marker.wait_for_element_state("stable")
+            box = marker.bounding_box()
+            mouse = self.output.page.mouse
+            mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            # Plotly clicks what the mouse hovers over, and finds that out with a delay.
+            expect(self.output.locator(".hovertext").first).to_be_visible()
+            mouse.down()
+            mouse.up()
+            if self._heard_click():
+                return
+        raise AssertionError(f"plotly heard none of {CLICKS} clicks on {name!r}")
+
+    def _heard_click(self) -> bool:
+        try:
+            self.output.page.wait_for_function("() => window.plotlyClicked", timeout=CLICK_MS)
+        except TooLate:
+            return False
+        return True
 
     def screenshot(self, name: str) -> Path:
         """Keeps a picture of the widget as ``build/browser/NAME.png``, in a window as high as it needs."""
@@ -315,7 +347,8 @@ class Widget:
         return self.output.get_by_label(description, exact=True)
 
     def _marker(self, name: str) -> ElementHandle:
-        label = self.output.locator(".textpoint text").filter(has_text=re.compile(f"^{re.escape(name)}$"))
+        words = r"\s*".join(map(re.escape, name.split()))  # a long label stands in several lines
+        label = self.output.locator(".textpoint text").filter(has_text=re.compile(f"^{words}$"))
         marker = label.evaluate_handle(MARKER_OF_LABEL).as_element()
         assert marker, f"the figure has a label {name!r} without a marker"
         return marker

@@ -1,0 +1,85 @@
+"""The rows of the sentence-transformer primer: four ways to write down what a model should learn, all about films.
+
+Each file in ``data/primer`` carries its split, and no text of a training row occurs in any held-out row of any file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from kgss_helpers.datasets._io import require_file
+from kgss_helpers.datasets.films import DATA
+
+PRIMER = DATA / "primer"
+LABELS = ("entailment", "neutral", "contradiction")
+COLUMNS = {
+    "sts": ("sentence1", "sentence2", "score"),
+    "nli": ("sentence1", "sentence2", "label"),
+    "triplets": ("anchor", "positive", "negative"),
+    "pairs": ("anchor", "positive"),
+}
+SPLITS = ("train", "held out")
+
+
+def load_primer(folder: Path | str = PRIMER) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Training rows and held-out rows for each of the four kinds.
+
+    Args:
+        folder: Where ``sts.csv``, ``nli.csv``, ``triplets.csv`` and ``pairs.csv`` lie.
+
+    Returns:
+        Kind → (training rows, held-out rows), with the columns of `COLUMNS`; ``score`` lies between 0 and 1, ``label``
+        is the place in `LABELS`.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A column is missing, a cell is empty or out of range, or a text stands on both sides of the split;
+            names file and line.
+    """
+    tables = {kind: _read(Path(folder) / f"{kind}.csv", columns) for kind, columns in COLUMNS.items()}
+    rows = {
+        kind: tuple(table[table["split"] == split].drop(columns="split").reset_index(drop=True) for split in SPLITS)
+        for kind, table in tables.items()
+    }
+    both = set().union(*(texts(train) for train, _ in rows.values())) & set().union(
+        *(texts(held_out) for _, held_out in rows.values())
+    )
+    if both:
+        raise ValueError(f"{min(both)!r} stands in training rows and in held-out rows; keep it on one side")
+    return rows
+
+
+def load_other_words(folder: Path | str = PRIMER) -> pd.DataFrame:
+    """Pairs ``anchor``, ``positive`` about film people and plots in words of their own, for testing only."""
+    return _read(Path(folder) / "other_words.csv", ("anchor", "positive"), splits=False)
+
+
+def texts(rows: pd.DataFrame) -> set[str]:
+    """All texts of the rows, each once."""
+    return set(rows.select_dtypes(exclude="number").to_numpy().ravel())
+
+
+def _read(path: Path, columns: tuple[str, ...], *, splits: bool = True) -> pd.DataFrame:
+    table = pd.read_csv(require_file(path), keep_default_na=False)
+    wanted = [*(["split"] if splits else []), *columns]
+    missing = [column for column in wanted if column not in table]
+    if missing:
+        raise ValueError(f"{path.name} has no column {missing[0]!r}; its header should be {','.join(wanted)}")
+    for column in wanted:
+        wrong = ~_valid(table[column])
+        if wrong.any():
+            line = int(wrong.to_numpy().argmax()) + 2
+            raise ValueError(f"{path.name}, line {line}: {column} is {table[column].iloc[line - 2]!r}")
+    if "label" in table:
+        table["label"] = table["label"].map(LABELS.index)
+    return table[wanted]
+
+
+def _valid(column: pd.Series) -> pd.Series:
+    if column.name == "score":
+        return pd.to_numeric(column, errors="coerce").between(0, 1)
+    if column.name in ("label", "split"):
+        return column.isin(LABELS if column.name == "label" else SPLITS)
+    return column.astype(str).str.strip() != ""
