@@ -32,6 +32,8 @@ SKILLED_FROM = 3
 """From so many credits on, a role in a genre counts as a skill."""
 ALIKE_FROM = 3
 """From so many shared keywords on, two films count as alike."""
+HELD_OUT_FROM = 5
+"""Who has so many credits in a role may lose some of them to validation and test."""
 HELD_OUT_SEED = 1977
 FEWEST_ANSWERS, MOST_ANSWERS = 3, 60
 
@@ -138,20 +140,27 @@ def save_questions(questions: Iterable[Question], path: Path | str = QUESTIONS) 
 
 
 def hold_out(graph: KnowledgeGraph) -> EdgeSplit:
-    """The exam's split of the film graph: a tenth of the credits for validation, a tenth for test.
+    """The exam's split of the film graph: some credits for validation, as many for test, all else for training.
 
-    A credit that somebody's description gives away by naming the film, with or without its article, stays in training:
-    descriptions are there for every method to read, so it could not be held out in earnest.
+    Only people with `HELD_OUT_FROM` credits in a role or more lose any of them, a tenth on each side. Who has three
+    keeps three: a skill that the questions ask for should not be hidden from every method. A credit that somebody's
+    description gives away by naming the film, with or without its article, stays in training too: descriptions are
+    there for every method to read, so it could not be held out in earnest.
     """
     triples = graph.triples()
     descriptions = graph.nodes.set_index("node_id")["description"]
-    told = [
+    in_role = graph.edges.groupby(["source", "relation"])["target"].transform("size")
+    kept = [
         row
-        for row, (source, title) in enumerate(zip(triples["source"], triples["object"], strict=True))
-        if re.sub(r"^(the|an?) ", "", title.casefold()) in descriptions[source].casefold()
+        for row, (source, title, count) in enumerate(zip(triples["source"], triples["object"], in_role, strict=True))
+        if count < HELD_OUT_FROM or _without_article(title) in descriptions[source].casefold()
     ]
     roles = [role for role in ROLES if role in set(graph.edges["relation"])]
-    return graph.split_edges(validation=0.1, test=0.1, relations=roles, never_hold_out=told, seed=HELD_OUT_SEED)
+    return graph.split_edges(validation=0.1, test=0.1, relations=roles, never_hold_out=kept, seed=HELD_OUT_SEED)
+
+
+def _without_article(title: str) -> str:
+    return re.sub(r"^(the|an?) ", "", title.casefold())
 
 
 def derive_questions(graph: KnowledgeGraph, *, seed: int = 0) -> list[Question]:

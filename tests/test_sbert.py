@@ -36,7 +36,7 @@ def test_no_row_holds_a_held_out_fact(rows: pd.DataFrame) -> None:
     held_out = pd.concat([split.validation, split.test])
     secret = {frozenset(pair) for pair in zip(held_out["source"], held_out["target"], strict=True)}
     told = {frozenset(pair) for pair in zip(rows["node_id"], rows["other"], strict=True) if pair[1]}
-    assert len(secret) > 1000
+    assert len(secret) > 700
     assert not secret & told
 
 
@@ -70,7 +70,7 @@ def test_documents_hold_no_held_out_fact(style: str) -> None:
         for person, film in zip(held_out["source"], held_out["target"], strict=True)
         if names[film] not in known[person]
     ]
-    assert len(secret) > 500
+    assert len(secret) > 100
     told = [(person, film) for person, film in secret if names[film] in texts[person] or names[person] in texts[film]]
     assert told == []
 
