@@ -147,6 +147,8 @@ SKILL_FORMS = (
 )
 GENRE_FORMS = ("A '{genre}' film", "Genre: {genre}", "Belongs to the genre '{genre}'")
 KEYWORD_FORMS = ("A film related to '{keyword}'", "Keyword: {keyword}", "'{keyword}' occurs in this film")
+MOST_SKILL_ROWS = 12
+"""Nobody's skill is written oftener than this, however many credits there are."""
 RELATED_FORMS = ("A keyword related to the film '{film}'", "Occurs in the film '{film}'")
 
 
@@ -212,8 +214,8 @@ def _skill_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row
             for genre, count in sorted(counts.items()):
                 if count < SEVERAL:
                     continue
-                for form in rng.permutation(len(SKILL_FORMS))[: count - 1]:
-                    words = {"role": role, "role_lower": role.lower(), "genre": genre, "count": how_often(count)}
+                words = {"role": role, "role_lower": role.lower(), "genre": genre, "count": how_often(count)}
+                for form in rng.integers(len(SKILL_FORMS), size=min(count, MOST_SKILL_ROWS)):
                     yield person, SKILL_FORMS[form].format(**words), "skill", ""
 
 
