@@ -1,8 +1,8 @@
 """One exam for every method: sit it, mark it with the field's own tools, and keep the rows beside each other.
 
 Metrics are trec_eval's, through `ir-measures`: nDCG@10 (Järvelin and Kekäläinen 2002), recall@10 and the reciprocal
-rank of
-the first right answer (MRR). Intervals are 95 % percentile bootstrap intervals over questions (Efron 1979) by SciPy.
+rank of the first right answer (MRR). Intervals are 95 % percentile bootstrap intervals over questions (Efron 1979) by
+SciPy.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ RESULTS = DATA / "results" / "exam"
 RANKED = 100
 RESAMPLES = 2000
 ALL = "all families"
+_SAT: dict[tuple[str, str], ExamResult] = {}
+"""What sat the exam's own questions in this session, by method and split."""
 
 
 @runtime_checkable
@@ -156,9 +158,6 @@ def sit(
     if questions is None:
         _SAT[method.name, split] = result
     return result
-
-
-_SAT: dict[tuple[str, str], ExamResult] = {}
 
 
 def scores_of(
@@ -282,11 +281,16 @@ def interval(samples: Sequence[np.ndarray], *, seed: int = 0) -> tuple[float, fl
 
 
 def recorded(folder: Path | str = RESULTS) -> list[ExamResult]:
-    """The results kept in ``data/results/exam``."""
+    """The results kept in ``data/results/exam``; raises ValueError naming a file that is damaged."""
     results = []
     for path in sorted(Path(folder).glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        results.append(ExamResult(content["method"], content["split"], pd.DataFrame(content["marks"])))
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            results.append(ExamResult(content["method"], content["split"], pd.DataFrame(content["marks"])))
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"{path.name} is no result of the exam ({error}); delete it and let the method sit again"
+            ) from None
     return results
 
 

@@ -145,9 +145,9 @@ class KnowledgeGraph:
         return self.nodes.iloc[self.position(node_id)]
 
     def find(self, name: str, node_type: str | None = None) -> pd.DataFrame:
-        """All nodes of that name, whatever its case, most connected first. Several rows are normal.
+        """All nodes of that name, whatever its case, most connected first.
 
-        Names are not keys.
+        Several rows are normal: names are not keys.
         """
         wanted = self.nodes["name"].astype("str").str.casefold() == name.strip().casefold()
         if node_type is not None:
@@ -335,8 +335,8 @@ class KnowledgeGraph:
         Returns:
             `HeteroData`, whose ``node_id`` lists give the order within each type and whose edge types are
             ``(subject type, relation, object type)``, each an identifier (``to_hetero`` wants them) made from the name;
-            ``relation_names`` tells which relation an edge type is. Or
-            `Data` with ``edge_index`` of shape (2, edges) and the name lists ``node_types`` and ``edge_types``.
+            ``relation_names`` tells which relation an edge type is. Or `Data` with ``edge_index`` of shape (2, edges)
+            and the name lists ``node_types`` and ``edge_types``.
         """
         import torch
         from torch_geometric.data import Data, HeteroData

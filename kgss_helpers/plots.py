@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.verbalize import sentence, verb
+from kgss_helpers.verbalize import seen_from, verb
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -141,7 +141,7 @@ def neighbourhood_layout(graph: KnowledgeGraph, node_id: str, *, most: int = 24)
     centre = graph.node(node_id)
     around = graph.neighbours(node_id)
     around["sentences"] = [
-        sentence(centre["name"], relation, name) if direction == "out" else sentence(name, relation, centre["name"])
+        seen_from(centre["name"], relation, direction, name)
         for relation, direction, name in zip(around["relation"], around["direction"], around["name"], strict=True)
     ]
     joined = around.groupby("node_id", sort=False)["sentences"].agg("\n".join)

@@ -1,8 +1,8 @@
 """The exam's questions: how they are kept, and how those that a graph can prove are made from it.
 
 Three families are derived from the graph (*role and genre*, *credit*, *alike*); two are written by hand (*plot*,
-*keyword*)
-and only checked against it. The phrasings here are the exam's own: nothing that a method is trained on may use them.
+*keyword*) and only checked against it. The phrasings here are the exam's own: nothing that a method is trained on may
+use them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Literal, get_args
@@ -44,8 +44,8 @@ ROLE_AND_GENRE_PHRASINGS = (
     "we need a {role} who knows {genre} films well",
 )
 GENRE_WORDS = {
-    "Animation": "animated", "Biography": "biographical", "Family": "children's", "History": "historical", "Musical":
-    "musical", "Romance": "romantic", "Science fiction": "sci-fi", "Sport": "sports",
+    "Animation": "animated", "Biography": "biographical", "Family": "children's", "History": "historical",
+    "Musical": "musical", "Romance": "romantic", "Science fiction": "sci-fi", "Sport": "sports",
 }  # fmt: skip
 CREDIT_PHRASINGS = {
     "Director": "films directed by {person}",
@@ -88,7 +88,7 @@ class Question:
     node_type: str
     relevant: dict[str, int]
     anchor: str | None = None
-    exclude: tuple[str, ...] = field(default=())
+    exclude: tuple[str, ...] = ()
 
 
 def load_questions(path: Path | str = QUESTIONS) -> list[Question]:
@@ -100,9 +100,12 @@ def load_questions(path: Path | str = QUESTIONS) -> list[Question]:
     questions, seen = [], {}
     for number, record in read_json_lines(path):
         where = f"{Path(path).name}, line {number}"
+        if not isinstance(record, dict):
+            raise GraphError(f"{where}: not a JSON object; each line is one question")
+        exclude = record.get("exclude", [])
         try:
-            question = Question(**{**record, "exclude": tuple(record.get("exclude", ()))})
-        except (AttributeError, TypeError) as error:
+            question = Question(**{**record, "exclude": tuple(exclude) if isinstance(exclude, list) else exclude})
+        except TypeError as error:
             raise GraphError(f"{where}: {str(error).replace('Question.__init__() ', '')}") from None
         wrong = _what_is_wrong(question)
         if wrong:
@@ -129,6 +132,10 @@ def _what_is_wrong(question: Question) -> str:
     graded = isinstance(question.relevant, dict) and all(type(grade) is int for grade in question.relevant.values())
     if not graded or min(question.relevant.values()) < 1:
         return "'relevant' must give each right answer a grade, a whole number from 1"
+    if not (question.anchor is None or isinstance(question.anchor, str)):
+        return f"'anchor' must be a node id or null, found {question.anchor!r}"
+    if not isinstance(question.exclude, tuple) or not all(isinstance(node_id, str) for node_id in question.exclude):
+        return f"'exclude' must be a list of node ids, found {question.exclude!r}"
     hidden = next((node_id for node_id in question.relevant if node_id in (question.anchor, *question.exclude)), None)
     return f"{hidden} cannot be right and taken out of the ranking" if hidden else ""
 

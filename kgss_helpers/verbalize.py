@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from kgss_helpers.datasets.films import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.graph import KnowledgeGraph
 
 VERBS = {
@@ -33,9 +34,9 @@ VERBS = {
     "has genre": "belongs to the genre",
     "has keyword": "has the keyword",
 }
-HAS_GENRE, HAS_KEYWORD = "has genre", "has keyword"
 Style = Literal["name", "films", "skills"]
 SEVERAL, MANY = 3, 6
+"""From so many on, a number is called so; see `how_often`."""
 
 
 def verb(relation: str) -> str:
@@ -46,6 +47,11 @@ def verb(relation: str) -> str:
 def sentence(subject: str, relation: str, target: str) -> str:
     """One edge as one sentence, for instance ``"George Lucas directed Star Wars."``."""
     return f"{subject} {verb(relation)} {target}."
+
+
+def seen_from(here: str, relation: str, direction: str, other: str) -> str:
+    """The sentence of an edge that leaves (``"out"``) or reaches (``"in"``) the one who looks at it."""
+    return sentence(here, relation, other) if direction == "out" else sentence(other, relation, here)
 
 
 def sentences(triples: pd.DataFrame) -> list[str]:
@@ -147,9 +153,9 @@ SKILL_FORMS = (
 )
 GENRE_FORMS = ("A '{genre}' film", "Genre: {genre}", "Belongs to the genre '{genre}'")
 KEYWORD_FORMS = ("A film related to '{keyword}'", "Keyword: {keyword}", "'{keyword}' occurs in this film")
+RELATED_FORMS = ("A keyword related to the film '{film}'", "Occurs in the film '{film}'")
 MOST_SKILL_ROWS = 12
 """Nobody's skill is written oftener than this, however many credits there are."""
-RELATED_FORMS = ("A keyword related to the film '{film}'", "Occurs in the film '{film}'")
 
 
 def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "name", *, seed: int = 0) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from kgss_helpers import exam, plots
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.questions import Question
-from kgss_helpers.verbalize import sentence
+from kgss_helpers.verbalize import seen_from
 
 SHOWN = 6
 HINT = "Click a node in the figure: here it will say what joins it to the centre, and where it leads."
@@ -62,17 +62,16 @@ def steps(graph: KnowledgeGraph, node_id: str) -> list[tuple[str, str]]:
     """Where one can go from a node: the sentence that leads there, and the neighbour's id; one entry an edge."""
     here = graph.node(node_id)["name"]
     return [
-        (sentence(here, relation, name) if direction == "out" else sentence(name, relation, here), other)
-        for relation, direction, name, other in graph.neighbours(node_id)[
-            ["relation", "direction", "name", "node_id"]
-        ].itertuples(index=False)
+        (seen_from(here, row.relation, row.direction, row.name), row.node_id)
+        for row in graph.neighbours(node_id)[["relation", "direction", "name", "node_id"]].itertuples(index=False)
     ]
 
 
 def between(graph: KnowledgeGraph, node_id: str, other: str) -> str:
     """What joins two nodes, and what else the second is joined to, as HTML."""
-    joined = [text for text, neighbour in steps(graph, other) if neighbour == node_id]
-    further = [text for text, neighbour in steps(graph, other) if neighbour != node_id]
+    ways = steps(graph, other)
+    joined = [text for text, neighbour in ways if neighbour == node_id]
+    further = [text for text, neighbour in ways if neighbour != node_id]
     rest = f"<li>… and {len(further) - SHOWN} more</li>" if len(further) > SHOWN else ""
     items = "".join(f"<li>{escape(text)}</li>" for text in further[:SHOWN])
     facts = f"<p>{' '.join(map(escape, joined))}</p>" if joined else ""
@@ -204,7 +203,11 @@ class Walk(ipw.VBox):
 
 
 class ExamBrowser(ipw.VBox):
-    """Any question of the exam beside what one method answers to it, right answers ticked."""
+    """Any question of the exam beside what one method answers to it, right answers ticked.
+
+    Raises:
+        ValueError: There is no question.
+    """
 
     def __init__(
         self,
@@ -218,6 +221,8 @@ class ExamBrowser(ipw.VBox):
         self.by_family: dict[str, list[Question]] = {}
         for question in questions:
             self.by_family.setdefault(question.family, []).append(question)
+        if not self.by_family:
+            raise ValueError("there is no question to browse; give at least one")
         self.family = ipw.Dropdown(options=list(self.by_family), description="Family")
         self.question = ipw.Dropdown(description="Question", layout=ipw.Layout(width="90%"))
         self.result = ipw.HTML()

@@ -1,6 +1,8 @@
 """What all tests share: a quiet machine, figures without a screen, and the folder of real data."""
 
 import os
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,14 @@ def reference() -> Path:
             pytest.fail(f"{reason}, and this run requires it")
         pytest.skip(reason)
     return REFERENCE
+
+
+@pytest.fixture
+def unexpected_warnings_fail() -> Iterator[None]:
+    """For tests of loaders: what a loader has to tell is asked for with `pytest.warns`, and all else is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

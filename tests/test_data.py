@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 
 import pytest
+from helpers import write_json_lines
 
 from kgss_helpers.datasets import load_films
 from kgss_helpers.datasets._io import slug, spelling
@@ -360,9 +361,8 @@ NO_PEOPLE = "person_id,name,disambiguation,known_for\n"
 
 
 def write(folder, *records, people=NO_PEOPLE):
-    (folder / "f.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     (folder / "p.csv").write_text(people, encoding="utf-8")
-    return folder / "f.jsonl", folder / "p.csv"
+    return write_json_lines(folder / "f.jsonl", records), folder / "p.csv"
 
 
 def test_other_files_in_the_format_are_read(tmp_path):
@@ -375,9 +375,9 @@ def test_other_files_in_the_format_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("title", "", "'title' must be a non-empty str"),
-        ("year", "1999", "'year' must be a non-empty int"),
-        ("year", True, "'year' must be a non-empty int"),
+        ("title", "", "'title' must be a non-empty string"),
+        ("year", "1999", "'year' must be a whole number"),
+        ("year", True, "'year' must be a whole number"),
         ("description", None, "'description'"),
         ("series", 3, "'series' must be a string or null"),
         ("genres", "Drama", "'genres' must be a list"),

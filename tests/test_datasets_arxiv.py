@@ -2,13 +2,15 @@
 
 import gzip
 import json
-import warnings
 
 import pandas as pd
 import pytest
+from helpers import write_json_lines
 
 from kgss_helpers.datasets import load_arxiv
 from kgss_helpers.graph import GraphError
+
+pytestmark = pytest.mark.usefixtures("unexpected_warnings_fail")
 
 RECORDS = [
     {
@@ -44,18 +46,9 @@ RECORDS = [
 @pytest.fixture
 def snapshot(tmp_path):
     def write(records=RECORDS, end=""):
-        path = tmp_path / "arxiv.json"
-        path.write_text("".join(json.dumps(record) + "\n" for record in records) + end, encoding="utf-8")
-        return path
+        return write_json_lines(tmp_path / "arxiv.json", records, end)
 
     return write
-
-
-@pytest.fixture(autouse=True)
-def unexpected_warnings_fail():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        yield
 
 
 def authors_of(graph, paper):

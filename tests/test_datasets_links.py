@@ -2,14 +2,16 @@
 
 import gzip
 import json
-import warnings
 
 import pandas as pd
 import pytest
+from helpers import write_json_lines
 
 from kgss_helpers.datasets import load_link_records
 from kgss_helpers.datasets.links import page_of
 from kgss_helpers.graph import GraphError
+
+pytestmark = pytest.mark.usefixtures("unexpected_warnings_fail")
 
 RECORDS = [
     ["Tin Harbour", {"name": "x"}, ["sea", "Sea#Depth", "Fog", "Category:1984 films", "C++", "C"], "87%", "7.9/10"],
@@ -22,18 +24,9 @@ RECORDS = [
 @pytest.fixture
 def records(tmp_path):
     def write(rows=RECORDS, end=""):
-        path = tmp_path / "films.ndjson"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows) + end, encoding="utf-8")
-        return path
+        return write_json_lines(tmp_path / "films.ndjson", rows, end)
 
     return write
-
-
-@pytest.fixture(autouse=True)
-def unexpected_warnings_fail():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        yield
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import gzip
 import re
-import warnings
 
 import pytest
 
 from kgss_helpers.datasets import load_csv
 from kgss_helpers.graph import GraphError
+
+pytestmark = pytest.mark.usefixtures("unexpected_warnings_fail")
 
 NODES = [
     ["node_id", "node_type", "name", "description"],
@@ -35,13 +36,6 @@ def files(tmp_path):
         return paths
 
     return write
-
-
-@pytest.fixture(autouse=True)
-def unexpected_warnings_fail():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        yield
 
 
 def check(graph, second_line="\n"):

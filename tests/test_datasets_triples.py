@@ -1,12 +1,13 @@
 """Triples with texts, in the layout in which WN18RR comes with KG-BERT."""
 
 import gzip
-import warnings
 
 import pytest
 
 from kgss_helpers.datasets import load_triples
 from kgss_helpers.graph import GraphError
+
+pytestmark = pytest.mark.usefixtures("unexpected_warnings_fail")
 
 FILES = {
     "train.tsv": "1\t_part_of\t2\n2\t_like\t3\n\n",
@@ -22,13 +23,6 @@ def folder(tmp_path):
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8", newline="")
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def unexpected_warnings_fail():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        yield
 
 
 def add(folder, name, text):
@@ -64,6 +58,14 @@ def test_packed_files(folder):
     assert packed.edges.equals(plain.edges)
 
 
+def test_a_packed_file_that_is_cut_off_is_named(folder):
+    whole = gzip.compress((folder / "train.tsv").read_bytes())
+    (folder / "train.tsv").unlink()
+    (folder / "train.tsv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(GraphError, match=r"train\.tsv\.gz: the compressed file is cut off or damaged"):
+        load_triples(folder)
+
+
 def test_repeats_and_entities_without_a_text_are_counted(folder):
     add(folder, "dev.tsv", "1\t_part_of\t2\n9\t_like\t8\n9\tpart of\t8\n9\t_part_of\t8\n")
     add(folder, "entity2text.txt", "2\tship\n2\tboat\n")
@@ -85,7 +87,7 @@ def test_a_line_that_is_cut_off(folder, name, text, line, fields):
     add(folder, name, text)
     with pytest.raises(GraphError, match=rf"^{name}, line {line}: expected {fields} fields separated by tabs, found"):
         load_triples(folder)
-    with pytest.warns(UserWarning, match=rf"^{name}: 1 line without {fields} fields skipped") as told:
+    with pytest.warns(UserWarning, match=rf"^{name}: 1 line without {fields} readable fields skipped") as told:
         graph = load_triples(folder, on_bad_rows="skip")
     assert told[0].filename == __file__
     assert edges_of(graph) == edges_of(whole)
@@ -113,3 +115,10 @@ def test_the_real_folder(reference):
     assert len(film) == 2  # a noun and a verb: names are not keys
     assert (graph.nodes["name"] != "").all()
     assert len(load_triples(reference / "wn18rr", parts=["test"]).edges) == 3_134
+
+
+def test_another_encoding_is_refused_and_never_turned_into_question_marks(tmp_path):
+    (tmp_path / "entity2text.txt").write_bytes("1\tcafé, a place\n2\tbar\n".encode("latin-1"))
+    (tmp_path / "train.tsv").write_text("1\t_like\t2\n", encoding="utf-8")
+    with pytest.raises(GraphError, match=r"entity2text.txt, line 1: not UTF-8"):
+        load_triples(tmp_path, parts=["train"])

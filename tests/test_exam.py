@@ -533,3 +533,9 @@ def test_renewing_writes_what_is_already_there(tmp_path, monkeypatch, capsys):
     written = {path.name for path in (tmp_path / "results").iterdir()}
     assert len(written) == 6
     assert written <= {path.name for path in exam.RESULTS.iterdir()}
+
+
+def test_a_damaged_result_is_named(tmp_path):
+    (tmp_path / "broken.test.json").write_text('{"method": "x"}', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"broken\.test\.json is no result of the exam"):
+        exam.recorded(tmp_path)

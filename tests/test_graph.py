@@ -6,10 +6,11 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import tables
 
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
-NODES = pd.DataFrame(
+NODES, EDGES = tables(
     [
         ("p1", "person", "Ada Quill", "writes"),
         ("p2", "person", "ada quill", "paints"),
@@ -18,9 +19,6 @@ NODES = pd.DataFrame(
         ("m2", "project", "ÉTÉ", ""),
         ("g1", "genre", "NA", ""),
     ],
-    columns=["node_id", "node_type", "name", "description"],
-)
-EDGES = pd.DataFrame(
     [
         ("p1", "Director", "m1"),
         ("p1", "Screenwriter", "m1"),
@@ -31,7 +29,6 @@ EDGES = pd.DataFrame(
         ("m1", "follows", "m2"),
         ("m2", "inspired", "m1"),
     ],
-    columns=["source", "relation", "target"],
 )
 
 

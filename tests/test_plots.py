@@ -7,13 +7,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import tables
 from matplotlib.colors import to_hex
 
 from kgss_helpers import plots
 from kgss_helpers.graph import KnowledgeGraph
 
 HOSTILE = "<script>alert(1)</script> & <b>Co</b>"
-NODES = pd.DataFrame(
+NODES, EDGES = tables(
     [
         ("m1", "project", "Red Moon", ""),
         ("p1", "person", "Ada Quill", ""),
@@ -24,9 +25,6 @@ NODES = pd.DataFrame(
         ("m2", "project", "Blue River", ""),
         ("lone", "person", "Nobody", ""),
     ],
-    columns=["node_id", "node_type", "name", "description"],
-)
-EDGES = pd.DataFrame(
     [
         ("p1", "Director", "m1"),
         ("p1", "Screenwriter", "m1"),
@@ -38,7 +36,6 @@ EDGES = pd.DataFrame(
         ("m2", "has genre", "g1"),
         ("m1", "mentions", "x1"),
     ],
-    columns=["source", "relation", "target"],
 )
 PALETTE = {
     plots.BLUE, plots.VERMILION, plots.GREEN, plots.PURPLE, plots.ORANGE, plots.SKY, plots.YELLOW, plots.BLACK,

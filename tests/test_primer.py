@@ -62,9 +62,9 @@ def test_a_well_formed_folder_is_read(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "old", "new", "message"),
     [
-        ("sts", "train,a,b,0.5", "train,a,b,5", "sts.csv, line 2: score"),
+        ("sts", "train,a,b,0.5", "train,a,b,5", "sts.csv, line 2: score is .*5.*; it must be a number from 0 to 1"),
         ("nli", "train,e,f,neutral", "train,e,f,maybe", "nli.csv, line 2: label"),
-        ("pairs", "held out,q,r", "held out,q, ", "pairs.csv, line 3: positive"),
+        ("pairs", "held out,q,r", "held out,q, ", "pairs.csv, line 3: positive is .*; it must be a text"),
         ("pairs", "held out,q,r", "test,q,r", "pairs.csv, line 3: split"),
         ("triplets", "negative", "wrong", "no column 'negative'"),
         ("pairs", "held out,q,r", "held out,q,a", "'a' stands in training rows and in held-out rows"),

@@ -177,6 +177,8 @@ def test_bad_rows_are_refused(rows: pd.DataFrame, message: str) -> None:
 def test_resuming_needs_a_checkpoint(tmp_path, few_rows: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="nothing to resume from"):
         train_sbert(load_pretrained(device="cpu"), few_rows, checkpoint_dir=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="pass the checkpoint_dir"):
+        train_sbert(load_pretrained(device="cpu"), few_rows, resume=True)
 
 
 def test_training_learns_and_measures(few_rows: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from helpers import tables
 
 from kgss_helpers import verbalize
 from kgss_helpers.datasets import load_films
@@ -10,7 +11,7 @@ from kgss_helpers.exam import film_exam
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.verbalize import VERBS, documents, sentence, sentences, training_rows, verb
 
-NODES = pd.DataFrame(
+NODES, EDGES = tables(
     [
         ("f1", "project", "Red Moon", "A heist on the moon."),
         ("f2", "project", "Blue River", ""),
@@ -21,9 +22,6 @@ NODES = pd.DataFrame(
         ("k1", "keyword", "heist", ""),
         ("lone", "person", "Nobody", ""),
     ],
-    columns=["node_id", "node_type", "name", "description"],
-)
-EDGES = pd.DataFrame(
     [
         ("p1", "Director", "f1"),
         ("p1", "Director", "f2"),
@@ -34,7 +32,6 @@ EDGES = pd.DataFrame(
         ("f3", "has genre", "g1"),
         ("f1", "has keyword", "k1"),
     ],
-    columns=["source", "relation", "target"],
 )
 STYLES = ["name", "films", "skills"]
 

@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import tables
 
 from kgss_helpers.baselines import WordMatch
 from kgss_helpers.graph import KnowledgeGraph
@@ -23,7 +24,7 @@ from kgss_helpers.widgets import (
 )
 
 SCRIPT = "<script>alert('x')</script>"
-NODES = pd.DataFrame(
+NODES, EDGES = tables(
     [
         ("m1", "project", "Red Moon", "A heist on the moon."),
         ("m2", "project", "Blue River", "A pilot & a <b>river</b>."),
@@ -33,9 +34,6 @@ NODES = pd.DataFrame(
         ("k1", "keyword", "heist", ""),
         ("lone", "person", "Nobody", ""),
     ],
-    columns=["node_id", "node_type", "name", "description"],
-)
-EDGES = pd.DataFrame(
     [
         ("p1", "Director", "m1"),
         ("p1", "Screenwriter", "m1"),
@@ -44,7 +42,6 @@ EDGES = pd.DataFrame(
         ("p3", "Producer", "m2"),
         ("m1", "has keyword", "k1"),
     ],
-    columns=["source", "relation", "target"],
 )
 
 
@@ -375,6 +372,11 @@ def test_an_encoder_is_fitted_only_if_asked_to(graph):
 @pytest.fixture
 def browser(graph):
     return ExamBrowser(QUESTIONS, WordMatch(), graph)
+
+
+def test_without_a_question_there_is_nothing_to_browse(graph):
+    with pytest.raises(ValueError, match="no question to browse"):
+        ExamBrowser([], WordMatch(), graph)
 
 
 def test_the_browser_opens_on_the_first_family_and_question(browser):

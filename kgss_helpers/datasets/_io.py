@@ -14,6 +14,7 @@ import unicodedata
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -109,13 +110,10 @@ def read_chunks(
             fields; names file and line.
     """
     path = require_file(path)
-    try:
-        with open_bytes(path) as raw:
-            text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-            pieces = _quoted_pieces if separator == "," else _plain_pieces
-            yield from pieces(text, path.name, required, separator, on_bad_rows, rows)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _not_whole(path, error) from None
+    with open_bytes(path) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        pieces = _quoted_pieces if separator == "," else _plain_pieces
+        yield from pieces(text, path.name, required, separator, on_bad_rows, rows)
 
 
 def _quoted_pieces(
@@ -186,13 +184,15 @@ def _is_text(field: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in field)
 
 
-def open_bytes(path: Path) -> BinaryIO:
-    """The bytes of a file, unpacked if its name ends in ``.gz``."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-
-
-def _not_whole(path: Path, error: Exception) -> GraphError:
-    return GraphError(f"{path.name}: the compressed file is cut off or damaged ({error}); download it again")
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked if its name ends in ``.gz``; raises GraphError where what is packed is damaged."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        problem = f"{path.name}: the compressed file is cut off or damaged ({error}); download it again"
+        raise GraphError(problem) from None
 
 
 def read_text(path: Path | str, encoding: str | None = None) -> str:
@@ -208,11 +208,8 @@ def read_text(path: Path | str, encoding: str | None = None) -> str:
         GraphError: The file is no text in the encoding, or in none known here.
     """
     path = require_file(path)
-    try:
-        with open_bytes(path) as file:
-            raw = file.read()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _not_whole(path, error) from None
+    with open_bytes(path) as file:
+        raw = file.read()
     utf_16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     wanted = encoding or ("utf-16" if utf_16 else "utf-8-sig")
     try:
@@ -398,26 +395,23 @@ def read_json_lines(path: Path | str, *, on_bad_rows: BadRows = "error") -> Iter
         GraphError: A line is not JSON in UTF-8 (cut off, say); names file and line.
     """
     path, skipped = require_file(path), 0
-    try:
-        with open_bytes(path) as lines:
-            for number, raw in enumerate(lines, 1):
-                line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line.decode("utf-8"))
-                except ValueError as error:
-                    if on_bad_rows == "error":
-                        reason = getattr(error, "msg", "not UTF-8")
-                        raise GraphError(
-                            f"{path.name}, line {number}: not valid JSON ({reason}); "
-                            "mend it, or read with on_bad_rows='skip'"
-                        ) from None
-                    skipped += 1
-                    continue
-                yield number, value
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _not_whole(path, error) from None
+    with open_bytes(path) as lines:
+        for number, raw in enumerate(lines, 1):
+            line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line.decode("utf-8"))
+            except ValueError as error:
+                if on_bad_rows == "error":
+                    reason = getattr(error, "msg", "not UTF-8")
+                    raise GraphError(
+                        f"{path.name}, line {number}: not valid JSON ({reason}); "
+                        "mend it, or read with on_bad_rows='skip'"
+                    ) from None
+                skipped += 1
+                continue
+            yield number, value
     if skipped:
         announce(f"{path.name}: {counted(skipped, 'line')} not valid JSON, skipped")
 

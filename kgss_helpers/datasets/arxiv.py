@@ -29,6 +29,7 @@ def load_arxiv(
         GraphError: A record lacks its id, title or categories; names file and line.
     """
     wanted = (categories,) if isinstance(categories, str) else tuple(categories)
+    is_wanted = _chooser(wanted)
     builder, papers = GraphBuilder("arXiv"), 0
     for line, record in read_json_lines(path, on_bad_rows=on_bad_rows):
         fields = record if isinstance(record, dict) else {}
@@ -38,7 +39,7 @@ def load_arxiv(
                 f"{Path(path).name}, line {line}: the record has no {missing[0]!r}; is this arXiv's metadata snapshot?"
             )
         subjects = record["categories"].split()
-        if wanted and not any(map(_chooser(wanted), subjects)):
+        if wanted and not any(map(is_wanted, subjects)):
             continue
         if limit is not None and papers == limit:
             break

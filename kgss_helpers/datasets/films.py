@@ -23,6 +23,7 @@ TEST_SUBJECTS = (
     "James Horner", "Frank Oz", "Phil Tippett", "Kevin Michael Richardson", "Nina Gold", "Jina Jay", "John Lasseter",
     "Hayao Miyazaki",
 )  # fmt: skip
+"""People of many crafts whom examples draw on; tests watch that the data knows each of them well."""
 
 
 class Film(TypedDict):
@@ -93,6 +94,9 @@ def load_films(films: Path | str | None = None, people: Path | str | None = None
         GraphError: The files do not have the format; names file and line.
     """
     known = read_people(people)
+    twice = known[known.duplicated("person_id")]
+    if len(twice):
+        raise GraphError(f"people.csv, line {twice.index[0]}: {twice['person_id'].iloc[0]} is there twice; keep one")
     people_by_id = dict(zip(known["person_id"], zip(known["name"], known["known_for"], strict=True), strict=True))
     builder = GraphBuilder("films")
     for film in read_films(films):
@@ -118,7 +122,7 @@ def _wrong_field(record: object) -> str:
         return "not a JSON object; each line is one film"
     for field, kind in (("title", str), ("year", int), ("description", str)):
         if type(record.get(field)) is not kind or not str(record[field]).strip():
-            return f"field {field!r} must be a non-empty {kind.__name__}"
+            return f"field {field!r} must be {'a whole number' if kind is int else 'a non-empty string'}"
     if not (record.get("series") is None or isinstance(record["series"], str)):
         return "field 'series' must be a string or null"
     for field in ("genres", "keywords", "companies", "countries", "links"):

@@ -21,6 +21,12 @@ COLUMNS = {
     "pairs": ("anchor", "positive"),
 }
 SPLITS = ("train", "held out")
+ALLOWED = {
+    "score": "a number from 0 to 1",
+    "label": f"one of {', '.join(LABELS)}",
+    "split": f"one of {', '.join(SPLITS)}",
+}
+"""What a cell may hold, in words for a message; in all other columns any text that is not empty."""
 
 
 def load_primer(folder: Path | str = PRIMER) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
@@ -71,7 +77,8 @@ def _read(path: Path, columns: tuple[str, ...], *, splits: bool = True) -> pd.Da
         wrong = ~_valid(table[column])
         if wrong.any():
             line = int(wrong.to_numpy().argmax()) + 2
-            raise ValueError(f"{path.name}, line {line}: {column} is {table[column].iloc[line - 2]!r}")
+            found, allowed = table[column].iloc[line - 2], ALLOWED.get(column, "a text that is not empty")
+            raise ValueError(f"{path.name}, line {line}: {column} is {found!r}; it must be {allowed}")
     if "label" in table:
         table["label"] = table["label"].map(LABELS.index)
     return table[wanted]

@@ -33,7 +33,7 @@ def load_triples(
 
     Raises:
         FileNotFoundError: A file is missing.
-        GraphError: A line has the wrong number of fields; names file and line.
+        GraphError: A line has the wrong number of fields, or a packed file is damaged; names file and line.
     """
     folder = Path(folder)
     texts, relations, counts = {}, {}, {}
@@ -74,17 +74,18 @@ def _rows(path: Path, fields: int, on_bad_rows: BadRows) -> list[list[str]]:
     rows, bad = [], 0
     with open_bytes(path) as lines:
         for number, raw in enumerate(lines, 1):
-            row = raw.decode("utf-8-sig", errors="replace").rstrip("\r\n").split("\t")
+            text = raw.decode("utf-8-sig", errors="replace")
+            row = text.rstrip("\r\n").split("\t")
             filled = sum(bool(value.strip()) for value in row)
-            if len(row) == filled == fields and "\ufffd" not in row[-1][-1:]:
+            if len(row) == filled == fields and "\ufffd" not in text:
                 rows.append([value.strip() for value in row])
             elif filled and on_bad_rows == "error":
-                raise GraphError(
-                    f"{path.name}, line {number}: expected {fields} fields separated by tabs, found {filled}; "
-                    "mend the line, or read with on_bad_rows='skip'"
+                wrong = (
+                    "not UTF-8" if "\ufffd" in text else f"expected {fields} fields separated by tabs, found {filled}"
                 )
+                raise GraphError(f"{path.name}, line {number}: {wrong}; mend the line, or read with on_bad_rows='skip'")
             else:
                 bad += filled > 0
     if bad:
-        announce(f"{path.name}: {counted(bad, 'line')} without {fields} fields skipped")
+        announce(f"{path.name}: {counted(bad, 'line')} without {fields} readable fields skipped")
     return rows

@@ -57,11 +57,8 @@ def load_wikipedia_films(
     builder = GraphBuilder("Wikipedia films")
     articles: dict[tuple[str, int], str] = {}
     for decade in decades:
-        if decade not in SHA256:
-            raise GraphError(f"there is no file for {decade!r}; decades are {', '.join(map(str, SHA256))}")
-        for film in json.loads(
-            fetch_decade(decade, cache=cache, base_url=base_url, progress=progress).read_text(encoding="utf-8")
-        ):
+        file = fetch_decade(decade, cache=cache, base_url=base_url, progress=progress)
+        for film in json.loads(file.read_text(encoding="utf-8")):
             _add_film(builder, articles, film)
     return builder.build(quiet=["repeated edges merged"])
 
@@ -72,6 +69,8 @@ def fetch_decade(
     """The verified file of one decade, from the cache or the network; raises GraphError like `load_wikipedia_films`."""
     import pooch
 
+    if decade not in SHA256:
+        raise GraphError(f"there is no file for {decade!r}; decades are {', '.join(map(str, SHA256))}")
     name = f"movies-{decade}s.json"
     folder = Path(cache) if cache else Path(pooch.os_cache("kgss")) / "wikipedia_films"
     expected = f"sha256:{SHA256[decade]}"

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class TrainingRun:
     finished: bool = True
 
     def plot(self, *, title: str = "Training") -> Figure:
-        """The loss by step, with validation metrics on a second axis below where there are any."""
+        """The loss by step, and validation metrics in a second panel below it where there are any."""
         import matplotlib.pyplot as plt
 
         metrics = [column for column in self.history if column not in ("step", "epoch", "loss")]
@@ -72,7 +73,8 @@ class TrainingRun:
         losses = self.history.dropna(subset="loss")
         panels[0, 0].plot(losses["step"], losses["loss"], color="#0072B2")
         panels[0, 0].set(title=title, ylabel="loss")
-        for metric, color, marker in zip(metrics, ("#D55E00", "#009E73", "#CC79A7", "#E69F00"), "osD^", strict=False):
+        styles = cycle(zip(("#D55E00", "#009E73", "#CC79A7", "#E69F00"), "osD^", strict=True))
+        for metric, (color, marker) in zip(metrics, styles, strict=False):
             measured = self.history.dropna(subset=metric)
             panels[1, 0].plot(measured["step"], measured[metric], marker=marker, color=color, label=metric)
         if metrics:

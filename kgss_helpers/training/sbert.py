@@ -22,10 +22,7 @@ from sentence_transformers import (
     SentenceTransformerTrainingArguments,
 )
 from sentence_transformers.base.sampler import DefaultBatchSampler
-from sentence_transformers.sentence_transformer.losses import (
-    CachedMultipleNegativesRankingLoss,
-    MultipleNegativesRankingLoss,
-)
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from transformers import PrinterCallback, TrainerCallback
 
 from kgss_helpers.datasets._io import write_whole
@@ -42,15 +39,6 @@ POOL = 40
 def multiple_negatives(model: SentenceTransformer) -> torch.nn.Module:
     """The default loss: each anchor has to find its positive among all positives of the batch."""
     return MultipleNegativesRankingLoss(model)
-
-
-def cached_multiple_negatives(mini_batch_size: int = 64) -> MakeLoss:
-    """The same loss for batches that would not fit in memory, computed piece by piece (Gao et al. 2021)."""
-
-    def make(model: SentenceTransformer) -> torch.nn.Module:
-        return CachedMultipleNegativesRankingLoss(model, mini_batch_size=mini_batch_size)
-
-    return make
 
 
 def train_sbert(
@@ -200,10 +188,12 @@ def _columns(rows: Sequence[Mapping[str, float]]) -> list[str]:
 
 
 def _last_checkpoint(folder: Path | str | None) -> Path:
-    found = sorted(Path(folder or "").glob("checkpoint-*/" + HISTORY), key=lambda path: int(path.parent.name[11:]))
-    if folder is None or not found:
+    if folder is None:
+        raise ValueError("nothing to resume from: pass the checkpoint_dir of the run that was interrupted")
+    found = [path.parent for path in Path(folder).glob(f"checkpoint-*/{HISTORY}")]
+    if not found:
         raise ValueError(f"nothing to resume from in {folder}; train with checkpoint_dir and without resume first")
-    return found[-1].parent
+    return max(found, key=lambda checkpoint: int(checkpoint.name.removeprefix("checkpoint-")))
 
 
 def _check_rows(rows: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 Run it: ``python tests/benchmarks/sbert.py``, on a machine that does nothing else.
 
 Same rows, same model, same loss, same machine, one after the other. What differs is what `train_sbert` adds: bfloat16
-where the device has it, batches of rows of like length without repeated texts, and a fused optimizer.
+where the device has it, and batches of rows of like length without repeated texts.
 """
 
 import argparse
