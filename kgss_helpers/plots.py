@@ -13,17 +13,23 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.palette import (  # noqa: F401 - notebooks take all colours from here
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+)
 from kgss_helpers.verbalize import seen_from, verb
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette (2008), made to be told apart with any colour vision.
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, BLACK = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
-)  # fmt: skip
-GREY = "#767676"
 LABEL_WIDTH = 26
 """So many letters stand in one line of a label."""
 NODE_STYLE = {

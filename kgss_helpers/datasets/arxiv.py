@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kgss_helpers.datasets._io import BadRows, GraphBuilder, read_json_lines, year_of
+from kgss_helpers.datasets.films import HAS_GENRE
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 
@@ -54,7 +55,7 @@ def load_arxiv(
             year=year_of(record.get("update_date")),
         )
         for subject in subjects:
-            builder.edge(paper, "has genre", builder.named("genre", subject))
+            builder.edge(paper, HAS_GENRE, builder.named("genre", subject))
         for name in _authors(record):
             builder.edge(builder.named("person", name), "Author", paper)
     return builder.build(quiet=["repeated edges merged"])

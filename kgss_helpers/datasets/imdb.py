@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from kgss_helpers.datasets._io import BadRows, GraphBuilder, find_file, read_chunks, year_of
+from kgss_helpers.datasets.films import HAS_GENRE
 from kgss_helpers.datasets.roles import role_of
 from kgss_helpers.graph import KnowledgeGraph
 
@@ -57,7 +58,7 @@ def load_imdb(
             builder.count("titles with an id that is there already merged")
         builder.node(row.tconst, "project", row.primaryTitle, year=year_of(row.startYear))
         for genre in row.genres.split(",") if row.genres not in (MISSING, "") else ():
-            builder.edge(row.tconst, "has genre", builder.named("genre", genre))
+            builder.edge(row.tconst, HAS_GENRE, builder.named("genre", genre))
     names = dict(zip(people["nconst"], people["primaryName"], strict=True))
     for row in principals.itertuples():
         name = names.get(row.nconst, MISSING)

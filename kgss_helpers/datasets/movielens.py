@@ -7,6 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from kgss_helpers.datasets._io import BadRows, GraphBuilder, find_file, read_chunks, year_of
+from kgss_helpers.datasets.films import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 LIKES, DISLIKES = "likes", "dislikes"
@@ -53,7 +54,7 @@ def load_movielens(
             builder.node(f"project:{movie}", "project", name, year=year)
             for genre in genres.split("|"):
                 if genre and genre != "(no genres listed)":
-                    builder.edge(f"project:{movie}", "has genre", builder.named("genre", genre))
+                    builder.edge(f"project:{movie}", HAS_GENRE, builder.named("genre", genre))
     _read_ratings(builder, find_file(folder, "ratings.csv"), likes_from, dislikes_up_to, on_bad_rows)
     if tags:
         _read_tags(builder, find_file(folder, "tags.csv"), on_bad_rows)
@@ -90,7 +91,7 @@ def _read_tags(builder: GraphBuilder, path: Path, on_bad_rows: BadRows) -> None:
             elif not tag.strip():
                 builder.count("empty tags left out")
             else:
-                builder.edge(f"project:{movie}", "has keyword", builder.named("keyword", tag.strip().lower()))
+                builder.edge(f"project:{movie}", HAS_KEYWORD, builder.named("keyword", tag.strip().lower()))
 
 
 def _title_and_year(title: str) -> tuple[str, int | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from kgss_helpers.datasets._io import BadRows, GraphBuilder, read_table, year_of
+from kgss_helpers.datasets.films import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.datasets.roles import role_of
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
@@ -50,11 +51,11 @@ def load_tmdb5000(
             builder.count("films with an id that is there already merged")
         year = year_of(row["release_date"])
         film = builder.node(f"project:{row['id']}", "project", row["title"].strip(), row["overview"], year=year)
-        for field, node_type in (("genres", "genre"), ("keywords", "keyword")):
+        for field, node_type, has in (("genres", "genre", HAS_GENRE), ("keywords", "keyword", HAS_KEYWORD)):
             for item in cells.items(row[field], movies, line, field):
                 if name := _text(item, "name"):
                     target = builder.node(f"{node_type}:{item['id']}", node_type, name)
-                    builder.edge(film, f"has {node_type}", target)
+                    builder.edge(film, has, target)
                 else:
                     builder.count(f"{field} without a name left out")
     for film, person, name, role in _credits(cells, casts, casts_and_crews, merge_roles):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kgss_helpers.datasets._io import GraphBuilder, slug
+from kgss_helpers.datasets.films import HAS_GENRE
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 COMMIT = "91ae721"
@@ -107,4 +108,4 @@ def _add_film(builder: GraphBuilder, articles: dict[tuple[str, int], str], film:
         else:
             builder.count("empty names in casts left out")
     for genre in film["genres"]:
-        builder.edge(articles[article], "has genre", builder.named("genre", genre))
+        builder.edge(articles[article], HAS_GENRE, builder.named("genre", genre))

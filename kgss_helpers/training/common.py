@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kgss_helpers.palette import BLUE, GREEN, ORANGE, PURPLE, VERMILION
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -71,9 +73,9 @@ class TrainingRun:
             1 + bool(metrics), 1, sharex=True, squeeze=False, figsize=(9, 3 + 2.5 * bool(metrics))
         )
         losses = self.history.dropna(subset="loss")
-        panels[0, 0].plot(losses["step"], losses["loss"], color="#0072B2")
+        panels[0, 0].plot(losses["step"], losses["loss"], color=BLUE)
         panels[0, 0].set(title=title, ylabel="loss")
-        styles = cycle(zip(("#D55E00", "#009E73", "#CC79A7", "#E69F00"), "osD^", strict=True))
+        styles = cycle(zip((VERMILION, GREEN, PURPLE, ORANGE), "osD^", strict=True))
         for metric, (color, marker) in zip(metrics, styles, strict=False):
             measured = self.history.dropna(subset=metric)
             panels[1, 0].plot(measured["step"], measured[metric], marker=marker, color=color, label=metric)
