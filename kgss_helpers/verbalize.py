@@ -34,6 +34,23 @@ VERBS = {
     "has genre": "belongs to the genre",
     "has keyword": "has the keyword",
 }
+SKILLS = {
+    "Director": "Directing",
+    "Screenwriter": "Screenwriting",
+    "Producer": "Producing",
+    "Actor": "Acting",
+    "Voice actor": "Voice acting",
+    "Composer": "Composing",
+    "Cinematographer": "Cinematography",
+    "Editor": "Editing",
+    "Casting director": "Casting",
+    "Production designer": "Production design",
+    "Costume designer": "Costume design",
+    "Visual effects artist": "Visual effects",
+    "Animator": "Animation",
+    "Puppeteer": "Puppetry",
+}
+"""What somebody in a role can do."""
 Style = Literal["name", "films", "skills"]
 SEVERAL, MANY = 3, 6
 """From so many on, a number is called so; see `how_often`."""
@@ -143,7 +160,12 @@ def listed(names: list[str]) -> str:
 
 # ---- rows to learn from ------------------------------------------------------------------------------------------
 
-CREDIT_FORMS = ("{role} in '{film}'", "{role} of the film '{film}'", "Worked on '{film}' as {role_lower}")
+CREDIT_FORMS = (
+    "{role} in '{film}'",
+    "{role} of the film '{film}'",
+    "Worked on '{film}' as {role_lower}",
+    "{skill} in '{film}'",
+)
 CAST_FORMS = ("A film with {person} as {role_lower}", "{role}: {person}", "{person} was its {role_lower}")
 SKILL_FORMS = (
     "{role}, '{genre}' films",
@@ -162,7 +184,8 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
     """Anchors and positives for multiple-negatives ranking, made from every edge of the graph.
 
     An anchor is the text of a node; a positive is something true about it, in one of several surface forms drawn by
-    seed. A skill (a role in a genre) counts from `SEVERAL` credits on, and is written the oftener the more there are.
+    seed. Each edge gives one row, told from one of its ends by lot. A skill (a role in a genre) counts from `SEVERAL`
+    credits on, and is written the oftener the more there are.
 
     Args:
         graph: The only source; the training graph if the exam is to be sat afterwards.
@@ -170,13 +193,14 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
         seed: Of forms and lots.
 
     Returns:
-        Columns ``anchor``, ``positive``, ``relation``, ``node_id`` (the anchor's) and ``other`` (the other end's id,
-        or an empty string), in random order.
+        Columns ``anchor``, ``positive``, ``relation``, ``node_id`` (the anchor's), ``other`` (the other end's id; the
+        genre's for a skill, none for a description) and ``fact`` (the same for positives that say the same thing in
+        other words), in random order.
     """
     rng = np.random.default_rng(seed)
     rows = pd.DataFrame(
         [*_edge_rows(graph, rng), *_skill_rows(graph, rng), *_description_rows(graph)],
-        columns=["node_id", "positive", "relation", "other"],
+        columns=["node_id", "positive", "relation", "other", "fact"],
     )
     plain = dict(zip(graph.nodes["node_id"], documents(graph, "name"), strict=True))
     if style != "name":
@@ -187,33 +211,36 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
     else:
         anchors = rows["node_id"].map(plain)
     rows.insert(0, "anchor", anchors)
-    rows = rows[["anchor", "positive", "relation", "node_id", "other"]]
+    rows = rows[["anchor", "positive", "relation", "node_id", "other", "fact"]]
     return rows.iloc[rng.permutation(len(rows))].reset_index(drop=True)
 
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, str, str, str, str]
 
 
 def _edge_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]:
-    """Two rows an edge, one from each end; a genre is no anchor, since hundreds of films are right for it."""
+    """A row an edge, told from either end; a genre is no anchor, since hundreds of films are right for it."""
 
     def one_of(forms: Sequence[str], **words: str) -> str:
         return forms[rng.integers(len(forms))].format(**words)
 
     for row in graph.triples().itertuples(index=False):
+        from_source = row.relation == HAS_GENRE or rng.random() < 0.5
+        here, other = (row.source, row.target) if from_source else (row.target, row.source)
         if row.relation == HAS_GENRE:
-            yield row.source, one_of(GENRE_FORMS, genre=row.object), row.relation, row.target
+            said = one_of(GENRE_FORMS, genre=row.object)
         elif row.relation == HAS_KEYWORD:
-            yield row.source, one_of(KEYWORD_FORMS, keyword=row.object), row.relation, row.target
-            yield row.target, one_of(RELATED_FORMS, film=row.subject), row.relation, row.source
+            said = one_of(KEYWORD_FORMS if from_source else RELATED_FORMS, keyword=row.object, film=row.subject)
         else:
-            role = {"role": row.relation, "role_lower": row.relation.lower()}
-            yield row.source, one_of(CREDIT_FORMS, film=row.object, **role), row.relation, row.target
-            yield row.target, one_of(CAST_FORMS, person=row.subject, **role), row.relation, row.source
+            words = {"role": row.relation, "role_lower": row.relation.lower()}
+            words |= {"skill": SKILLS.get(row.relation, row.relation), "film": row.object, "person": row.subject}
+            said = one_of(CREDIT_FORMS if from_source else CAST_FORMS, **words)
+        yield here, said, row.relation, other, f"{row.relation} {other}"
 
 
 def _skill_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]:
     genres = _targets(graph, HAS_GENRE)
+    genre_ids = graph.nodes[graph.nodes["node_type"] == "genre"].set_index("name")["node_id"]
     for person, by_role in credits_of(graph).items():
         for role, projects in by_role.items():
             counts = Counter(genre for project in projects for genre in genres[project])
@@ -222,10 +249,11 @@ def _skill_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row
                     continue
                 words = {"role": role, "role_lower": role.lower(), "genre": genre, "count": how_often(count)}
                 for form in rng.integers(len(SKILL_FORMS), size=min(count, MOST_SKILL_ROWS)):
-                    yield person, SKILL_FORMS[form].format(**words), "skill", ""
+                    said = SKILL_FORMS[form].format(**words)
+                    yield person, said, "skill", genre_ids[genre], f"skill {role} {genre}"
 
 
 def _description_rows(graph: KnowledgeGraph) -> Iterator[Row]:
     described = graph.nodes[graph.nodes["description"] != ""]
     for node_id, description in zip(described["node_id"], described["description"], strict=True):
-        yield node_id, description, "description", ""
+        yield node_id, description, "description", "", f"description {node_id}"

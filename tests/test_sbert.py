@@ -90,12 +90,25 @@ def test_rows_and_documents_use_no_phrasing_of_the_exam(rows: pd.DataFrame) -> N
 # -------------------------------------------------------------------------------------------------------------- rows
 
 
-def test_every_training_edge_is_told_from_both_ends(rows: pd.DataFrame) -> None:
+def test_every_training_edge_is_told_once(rows: pd.DataFrame) -> None:
     edges = exam.training_graph().edges
-    told = set(zip(rows["node_id"], rows["relation"], rows["other"], strict=True))
-    for source, relation, target in edges.sample(300, random_state=0).itertuples(index=False):
-        assert (source, relation, target) in told
-        assert relation == HAS_GENRE or (target, relation, source) in told
+    told = rows[~rows["relation"].isin(["skill", "description"])]
+    from_source = set(zip(told["node_id"], told["relation"], told["other"], strict=True))
+    assert len(told) == len(edges)
+    turned = 0
+    for source, relation, target in edges.itertuples(index=False):
+        assert ((source, relation, target) in from_source) != ((target, relation, source) in from_source)
+        turned += (target, relation, source) in from_source
+    credited = edges["relation"] != HAS_GENRE
+    assert 0.45 < turned / credited.sum() < 0.55
+
+
+def test_the_same_fact_in_other_words_is_the_same_fact(rows: pd.DataFrame) -> None:
+    skill = rows[rows["relation"] == "skill"].groupby("fact")["positive"].nunique()
+    assert skill.max() > len(TEXTS)
+    by_text = rows.groupby(["positive", rows["relation"] == "description"])["fact"].nunique()
+    shared_names = by_text[by_text > 1]
+    assert len(shared_names) < 0.01 * len(by_text)  # two films of one title, two people of one name
 
 
 def test_rows_come_in_several_forms(rows: pd.DataFrame) -> None:
@@ -129,6 +142,25 @@ def test_no_text_occurs_twice_in_a_batch(rows: pd.DataFrame) -> None:
     for batch in batches_of(part, 64):
         texts = part.iloc[batch].to_numpy().ravel()
         assert len(set(texts)) == len(texts)
+
+
+def test_no_fact_occurs_twice_in_a_batch(rows: pd.DataFrame) -> None:
+    part = rows[rows["relation"] == "skill"].head(4000).reset_index(drop=True)
+    facts = part["fact"].tolist()
+    sampler = SortedBatches(
+        Dataset.from_pandas(part[["anchor", "positive"]]), batch_size=32, drop_last=False, facts=facts
+    )
+    repeats = 0
+    for batch in sampler:
+        of_batch = part.iloc[batch]
+        assert of_batch["fact"].is_unique
+        repeats += len(batch) - of_batch["positive"].str.extract("'(.+)'")[0].nunique()
+    assert repeats > 0  # the same genre in other roles is no repetition
+
+
+def test_facts_must_be_as_many_as_rows(few_rows: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="one fact for each of the 24 rows, not 2"):
+        train_sbert(load_pretrained(device="cpu"), few_rows, facts=["a", "b"])
 
 
 def test_nearly_all_rows_are_used_once_an_epoch(rows: pd.DataFrame) -> None:

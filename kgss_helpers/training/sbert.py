@@ -6,9 +6,12 @@ The method is the bi-encoder of Reimers and Gurevych (2019) with in-batch negati
 from __future__ import annotations
 
 import json
+import math
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +41,14 @@ POOL = 40
 
 def multiple_negatives(model: SentenceTransformer) -> torch.nn.Module:
     """The default loss: each anchor has to find its positive among all positives of the batch."""
-    return MultipleNegativesRankingLoss(model)
+    return MultipleNegativesRankingLoss(model, gather_across_devices=int(os.environ.get("WORLD_SIZE", "1")) > 1)
 
 
 def train_sbert(
     model: SentenceTransformer,
     rows: pd.DataFrame,
     *,
+    facts: Sequence[object] | None = None,
     loss: MakeLoss = multiple_negatives,
     epochs: float = 1,
     max_steps: int = -1,
@@ -66,6 +70,8 @@ def train_sbert(
         model: Is changed in place.
         rows: Text columns in the order the loss wants them (anchor, positive, then any hard negatives), and for losses
             that need one a last column ``label`` or ``score``. Other columns must be dropped first.
+        facts: One for each row: rows of the same fact never meet in a batch, where each would count as a negative of
+            the other. The texts alone decide if not given.
         loss: Makes the loss for the model; multiple-negatives ranking if not given.
         epochs: Passes over the rows.
         max_steps: Stop after so many steps whatever the epochs; -1 for no limit.
@@ -86,14 +92,16 @@ def train_sbert(
         The run. An interrupt (the stop button, Ctrl+C) ends it early with ``finished=False`` and the model as it is.
 
     Raises:
-        ValueError: No rows, an empty text, or ``resume`` without a checkpoint to resume from.
+        ValueError: No rows, an empty text, facts of another number, or ``resume`` without a checkpoint to resume from.
     """
     _check_rows(rows)
+    if facts is not None and len(facts) != len(rows):
+        raise ValueError(f"there must be one fact for each of the {len(rows)} rows, not {len(facts)}")
     seed_everything(seed)
     model.to(pick_device(device))
     recorder = Recorder(on_epoch_end)
     trainer = _trainer(
-        model, rows, loss(model), recorder, seed=seed, bf16=bf16 and has_bf16(model.device.type),
+        model, rows, facts, loss(model), recorder, seed=seed, bf16=bf16 and has_bf16(model.device.type),
         output_dir=str(checkpoint_dir or Path(tempfile.gettempdir()) / "kgss"),
         save_strategy="epoch" if checkpoint_dir else "no", num_train_epochs=epochs, max_steps=max_steps,
         per_device_train_batch_size=batch_size, learning_rate=learning_rate, warmup_steps=warmup,
@@ -114,6 +122,7 @@ def train_sbert(
 def _trainer(
     model: SentenceTransformer,
     rows: pd.DataFrame,
+    facts: Sequence[object] | None,
     loss: torch.nn.Module,
     recorder: Recorder,
     *,
@@ -123,7 +132,8 @@ def _trainer(
     """The library's trainer without its bars, tables, model card and reports."""
     disable_progress_bars()
     arguments = SentenceTransformerTrainingArguments(
-        seed=seed, data_seed=seed, disable_tqdm=True, logging_strategy="steps", batch_sampler=SortedBatches,
+        seed=seed, data_seed=seed, disable_tqdm=True, logging_strategy="steps",
+        batch_sampler=partial(SortedBatches, facts=facts),
         use_cpu=model.device.type == "cpu", dataloader_pin_memory=False, save_total_limit=2, **settings,
     )  # fmt: skip
     dataset = Dataset.from_pandas(rows, preserve_index=False)
@@ -158,7 +168,7 @@ class Recorder(TrainerCallback):
 
     def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: SentenceTransformer, **_: Any) -> None:
         """Measures."""
-        self.measure(state, model, round(state.epoch))
+        self.measure(state, model, math.ceil(state.epoch - 1e-6))
 
     def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Writes the history beside the checkpoint."""
@@ -207,19 +217,22 @@ def _check_rows(rows: pd.DataFrame) -> None:
 
 
 class SortedBatches(DefaultBatchSampler):
-    """Batches of rows of like length, in which no text occurs twice.
+    """Batches of rows of like length, in which no text occurs twice, and no fact.
 
-    A text that stood in two rows of a batch would be a false negative of itself. Rows of like length waste no
+    What stood in two rows of a batch would be a false negative of itself. Rows of like length waste no
     arithmetic on padding. Rows are shuffled anew each epoch and sorted by length within pools of `POOL` batches, and
     the batches are shuffled.
     """
 
-    def __init__(self, dataset: Any, **settings: Any) -> None:
+    def __init__(self, dataset: Any, *, facts: Sequence[object] | None = None, **settings: Any) -> None:
         super().__init__(dataset, **settings)
         texts = dataset.to_pandas().select_dtypes(exclude="number")
         self.lengths = texts.apply(lambda column: column.str.len()).max(axis=1).to_numpy()
-        codes, _ = pd.factorize(texts.to_numpy().ravel())
-        self.texts = codes.reshape(texts.shape)
+        codes, distinct = pd.factorize(texts.to_numpy().ravel())
+        self.keys = codes.reshape(texts.shape)
+        if facts is not None:
+            of_facts, _ = pd.factorize(np.asarray(facts, dtype=object))
+            self.keys = np.column_stack([self.keys, of_facts + len(distinct)])
 
     def __len__(self) -> int:
         """Full batches an epoch; what is left over has its chance in the next one, since the order changes."""
@@ -243,7 +256,7 @@ class SortedBatches(DefaultBatchSampler):
         yield from (batches[place] for place in rng.permutation(len(batches)))
 
     def _pack(self, rows: np.ndarray, *, small: bool = False) -> tuple[list[list[int]], list[int]]:
-        """Fills batches in order, putting off what repeats a text.
+        """Fills batches in order, putting off what repeats a text or a fact.
 
         A last one that is not full counts only if ``small``.
         """
@@ -254,12 +267,12 @@ class SortedBatches(DefaultBatchSampler):
             later: list[int] = []
             seen: set[int] = set()
             for place, row in enumerate(remaining):
-                texts = self.texts[row]
-                if not seen.isdisjoint(texts):
+                keys = self.keys[row]
+                if not seen.isdisjoint(keys):
                     later.append(row)
                     continue
                 batch.append(row)
-                seen.update(texts)
+                seen.update(keys)
                 if len(batch) == self.batch_size:
                     later += remaining[place + 1 :]
                     break
@@ -268,3 +281,9 @@ class SortedBatches(DefaultBatchSampler):
             full.append(batch)
             remaining = later
         return full, remaining
+
+
+if __name__ == "__main__":
+    from kgss_helpers.training.record import main
+
+    raise SystemExit(main())
