@@ -12,6 +12,7 @@ import numpy as np
 
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.questions import Question
+from kgss_helpers.verbalize import SKILLS, Style, documents
 
 
 class Random:
@@ -37,28 +38,54 @@ class Popularity:
         return np.tile(graph.degree.to_numpy(dtype=float), (len(questions), 1))
 
 
+class RolePopularity:
+    """Reads the role out of the question and answers with who has most credits in it; other questions with nothing."""
+
+    name = "popularity within the role"
+
+    def score(self, questions: Sequence[Question], graph: KnowledgeGraph) -> np.ndarray:
+        """Shape (questions, nodes): credits in the longest role named, minus infinity where there are none."""
+        credited = graph.edges[graph.edges["relation"].isin(SKILLS)]
+        counts = {role: part["source"].value_counts() for role, part in credited.groupby("relation")}
+        scores = np.full((len(questions), len(graph.nodes)), -np.inf)
+        for row, question in enumerate(questions):
+            named = [role for role in counts if role.lower() in question.text.lower()]
+            if named:
+                scores[row] = graph.nodes["node_id"].map(counts[max(named, key=len)]).fillna(-np.inf)
+        return scores
+
+
 class WordMatch:
     """Exact words, weighted by Okapi BM25 (Robertson and Zaragoza 2009) as `bm25s` implements it: a search box.
 
-    It reads what the graph stores of a node, its name and its description, and finds nothing where no word is shared.
-    A question that starts from a node is answered with that node's own words.
+    It finds nothing where no word is shared. A question that starts from a node is answered with that node's own words.
+
+    Args:
+        style: Which text of `kgss_helpers.verbalize.documents` it reads; what the graph stores of a node, its name and
+            its description, if not given.
     """
 
     name = "word match (BM25)"
+
+    def __init__(self, style: Style | None = None) -> None:
+        self.style = style
+        if style is not None:
+            self.name = f"word match (BM25) on {style}"
 
     def score(self, questions: Sequence[Question], graph: KnowledgeGraph) -> np.ndarray:
         """Shape (questions, nodes): BM25, minus infinity where no word is shared."""
         import bm25s
 
-        texts = (graph.nodes["name"] + " " + graph.nodes["description"]).tolist()
+        stored = graph.nodes["name"] + " " + graph.nodes["description"]
+        texts = stored.tolist() if self.style is None else documents(graph, self.style)
         queries = [
             texts[graph.position(question.anchor)] if question.anchor else question.text for question in questions
         ]
-        documents = bm25s.tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
-        if not any(documents):
+        words_of = bm25s.tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
+        if not any(words_of):
             return np.full((len(questions), len(texts)), -np.inf)
         index = bm25s.BM25()
-        index.index(documents, show_progress=False)
+        index.index(words_of, show_progress=False)
         rows = []
         for words in bm25s.tokenize(queries, stopwords="en", return_ids=False, show_progress=False):
             known = [word for word in words if word in index.vocab_dict]

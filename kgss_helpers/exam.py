@@ -280,6 +280,24 @@ def interval(samples: Sequence[np.ndarray], *, seed: int = 0) -> tuple[float, fl
     return mean, float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
+def difference(
+    first: ExamResult, second: ExamResult, family: str = "role and genre", metric: str = "nDCG@10"
+) -> tuple[float, float, float]:
+    """By how much the first is better than the second, with its 95 % interval: questions are resampled in pairs.
+
+    Raises:
+        ValueError: They did not answer the same questions of the family, or the metric is unknown.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
+    marks = [
+        result.marks[result.marks["family"] == family].set_index("question_id")[metric] for result in (first, second)
+    ]
+    if marks[0].empty or set(marks[0].index) != set(marks[1].index):
+        raise ValueError(f"{first.method} and {second.method} did not answer the same questions of {family!r}")
+    return interval([(marks[0] - marks[1][marks[0].index]).to_numpy()])
+
+
 def recorded(folder: Path | str = RESULTS) -> list[ExamResult]:
     """The results kept in ``data/results/exam``; raises ValueError naming a file that is damaged."""
     results = []

@@ -85,9 +85,10 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
 
     Args:
         graph: The only source; the training graph if the texts are to be used in the exam.
-        style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords.
-            ``"skills"``: like ``"films"``, but people with their genres for each role, and how often.
-        most: How many genres, films or keywords are listed at most.
+        style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords, and
+            what describes them. ``"skills"``: like ``"films"``, but of people with skills (a role in a genre, from
+            `SEVERAL` credits on) nothing except these, the most frequent first.
+        most: How many genres and films are listed at most, and half of the keywords.
 
     Raises:
         ValueError: The style is unknown.
@@ -97,38 +98,63 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     names = dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
     if style == "name":
         return list(names.values())
-    genres, keywords = _targets(graph, HAS_GENRE), _targets(graph, HAS_KEYWORD)
-    said: dict[str, list[str]] = defaultdict(list)
+    said = _said_of_projects(graph, most) | _said_of_people(graph, names, most)
+    skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()}
+    texts = []
+    for node_id, name, description in graph.nodes[["node_id", "name", "description"]].itertuples(index=False):
+        if style == "skills" and node_id in skilled:
+            texts.append(". ".join([name, *skilled[node_id]]))
+        else:
+            texts.append(". ".join(filter(None, [name, *said.get(node_id, []), description])))
+    return texts
+
+
+def skill_phrases(skills: Sequence[tuple[str, str, int]]) -> list[str]:
+    """For instance ``"Director in science fiction"``; within a role, the genre with most credits first."""
+    roles = list(dict.fromkeys(role for role, _, _ in skills))
+    ordered = sorted(skills, key=lambda skill: (roles.index(skill[0]), -skill[2]))
+    return [f"{role} in {genre.lower()}" for role, genre, _ in ordered]
+
+
+def skills_of(graph: KnowledgeGraph) -> dict[str, list[tuple[str, str, int]]]:
+    """Person → role, genre and number of credits, from `SEVERAL` on; the role with most credits first.
+
+    Genres in the order of the alphabet.
+    """
+    genres = _targets(graph, HAS_GENRE)
+    found: dict[str, list[tuple[str, str, int]]] = {}
     for person, by_role in credits_of(graph).items():
         for role, projects in by_role.items():
-            titles = [names[project] for project in projects[:most]]
-            skill = _skill(role, projects, genres, most) if style == "skills" else ""
-            said[person].append(skill or f"{role} of {listed(titles[: 2 if style == 'skills' else most])}")
+            counts = Counter(genre for project in projects for genre in genres[project])
+            skills = [(role, genre, count) for genre, count in sorted(counts.items()) if count >= SEVERAL]
+            if skills:
+                found.setdefault(person, []).extend(skills)
+    return found
+
+
+def _said_of_projects(graph: KnowledgeGraph, most: int) -> dict[str, list[str]]:
+    genres, keywords = _targets(graph, HAS_GENRE), _targets(graph, HAS_KEYWORD)
+    said: dict[str, list[str]] = defaultdict(list)
     for project in {*genres, *keywords}:
         if genres[project]:
-            said[project].append(f"{listed(genres[project])} film")
+            said[project].append(f"{listed(genres[project][:most])} film")
         if keywords[project]:
             said[project].append("about " + listed(keywords[project][: 2 * most]))
-    return [
-        ". ".join(filter(None, [name, *said.get(node_id, []), description]))
-        for node_id, name, description in graph.nodes[["node_id", "name", "description"]].itertuples(index=False)
-    ]
+    return said
+
+
+def _said_of_people(graph: KnowledgeGraph, names: dict[str, str], most: int) -> dict[str, list[str]]:
+    return {
+        person: [
+            f"{role} of {listed([names[project] for project in projects[:most]])}" for role, projects in by_role.items()
+        ]
+        for person, by_role in credits_of(graph).items()
+    }
 
 
 def how_often(count: int) -> str:
     """A number as people say it: language models read words better than digits."""
     return "many" if count >= MANY else "several" if count >= SEVERAL else "two" if count == 2 else "one"
-
-
-def _skill(role: str, projects: list[str], genres: dict[str, list[str]], most: int) -> str:
-    """``"Director of many science fiction films and several adventure films"``; empty where no genre comes up often."""
-    counts = Counter(genre for project in projects for genre in genres[project])
-    by_word: dict[str, list[str]] = {}
-    for genre, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]:
-        if count >= SEVERAL:
-            by_word.setdefault(how_often(count), []).append(genre.lower())
-    phrases = [f"{word} {listed(named)} films" for word, named in by_word.items()]
-    return f"{role} of {listed(phrases)}" if phrases else ""
 
 
 def credits_of(graph: KnowledgeGraph) -> dict[str, dict[str, list[str]]]:
@@ -189,7 +215,8 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
 
     Args:
         graph: The only source; the training graph if the exam is to be sat afterwards.
-        style: Which text stands for an anchor; ``"either"``: the name or the skills document, by lot.
+        style: Which text stands for an anchor; ``"either"``: the name or the skills document, by lot. It falls on the
+            document for people every second time, for everything else, whose documents are long, every fifth time.
         seed: Of forms and lots.
 
     Returns:
@@ -206,7 +233,9 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
     if style != "name":
         texts = documents(graph, "skills" if style == "either" else style)
         full = dict(zip(graph.nodes["node_id"], texts, strict=True))
-        use_name = rng.random(len(rows)) < 0.5 if style == "either" else np.zeros(len(rows), dtype=bool)
+        types = rows["node_id"].map(graph.nodes.set_index("node_id")["node_type"])
+        share = np.where(types == "person", 0.5, 0.8) if style == "either" else 0.0
+        use_name = rng.random(len(rows)) < share
         anchors = np.where(use_name, rows["node_id"].map(plain), rows["node_id"].map(full))
     else:
         anchors = rows["node_id"].map(plain)
@@ -239,18 +268,13 @@ def _edge_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]
 
 
 def _skill_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]:
-    genres = _targets(graph, HAS_GENRE)
     genre_ids = graph.nodes[graph.nodes["node_type"] == "genre"].set_index("name")["node_id"]
-    for person, by_role in credits_of(graph).items():
-        for role, projects in by_role.items():
-            counts = Counter(genre for project in projects for genre in genres[project])
-            for genre, count in sorted(counts.items()):
-                if count < SEVERAL:
-                    continue
-                words = {"role": role, "role_lower": role.lower(), "genre": genre, "count": how_often(count)}
-                for form in rng.integers(len(SKILL_FORMS), size=min(count, MOST_SKILL_ROWS)):
-                    said = SKILL_FORMS[form].format(**words)
-                    yield person, said, "skill", genre_ids[genre], f"skill {role} {genre}"
+    for person, skills in skills_of(graph).items():
+        for role, genre, count in skills:
+            words = {"role": role, "role_lower": role.lower(), "genre": genre, "count": how_often(count)}
+            for form in rng.integers(len(SKILL_FORMS), size=min(count, MOST_SKILL_ROWS)):
+                said = SKILL_FORMS[form].format(**words)
+                yield person, said, "skill", genre_ids[genre], f"skill {role} {genre}"
 
 
 def _description_rows(graph: KnowledgeGraph) -> Iterator[Row]:

@@ -8,16 +8,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import ipywidgets as ipw
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from kgss_helpers import exam, plots
+from kgss_helpers.encoders.sentence import encode
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.negatives import drawn_negatives, mined_negatives
+from kgss_helpers.palette import BLUE, GREY
 from kgss_helpers.questions import Question
 from kgss_helpers.verbalize import seen_from
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 SHOWN = 6
 HINT = "Click a node in the figure: here it will say what joins it to the centre, and where it leads."
@@ -109,6 +116,52 @@ def _offer(chooser: ipw.Select | ipw.Dropdown, options: list[tuple[str, object]]
     chooser.options = options
     if options:
         chooser.index = 0
+
+
+def candidates(graph: KnowledgeGraph, rows: pd.DataFrame, model: SentenceTransformer, node_id: str) -> pd.DataFrame:
+    """A fact about a node beside a negative of each kind, and the share of the softmax that a model gives to each.
+
+    Args:
+        graph: Knows what is true.
+        rows: As `training_rows` makes them; the node's first row is used, the others are what is mined from.
+        model: Compares.
+        node_id: The anchor.
+
+    Returns:
+        Columns ``what``, ``text``, ``share``; no row where nothing is said of the node.
+    """
+    own = rows[rows["node_id"] == node_id].head(1)
+    if own.empty:
+        return pd.DataFrame(columns=["what", "text", "share"])
+    mined = mined_negatives(rows, graph, model).reindex(own.index)
+    texts = {
+        "true": own["positive"].item(),
+        "a film's description": drawn_negatives(own, graph, "project")["negative_1"].item(),
+        "another person's description": drawn_negatives(own, graph, "person")["negative_1"].item(),
+        "mined": mined["negative_1"].item(),
+    }
+    vectors = encode(model, [own["anchor"].item(), *texts.values()])
+    weights = np.exp(20 * (vectors[1:] @ vectors[0]))
+    return pd.DataFrame({"what": texts.keys(), "text": texts.values(), "share": (weights / weights.sum()).round(2)})
+
+
+def loss_curve(history: pd.DataFrame) -> str:
+    """The loss by step as an SVG picture with its last value in words; a waiting line before the first loss."""
+    losses = history.dropna(subset="loss") if "loss" in history else history
+    if losses.empty:
+        return "The curve appears with the first steps."
+    step, loss = losses["step"].to_numpy(dtype=float), losses["loss"].to_numpy(dtype=float)
+    width, height, edge = 560, 160, 12
+    x = edge + (step - step[0]) / max(step[-1] - step[0], 1.0) * (width - 2 * edge)
+    low, span = loss.min(), max(float(loss.max() - loss.min()), 1e-9)
+    y = height - edge - (loss - low) / span * (height - 2 * edge)
+    line = " ".join(f"{a:.0f},{b:.0f}" for a, b in zip(x, y, strict=True))
+    said = f"step {step[-1]:.0f}: loss {loss[-1]:.2f}; first {loss[0]:.2f}, lowest {low:.2f}"
+    return (
+        f"<svg role='img' aria-label='Loss, {said}' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>"
+        f"<rect width='{width}' height='{height}' fill='none' stroke='{GREY}'/>"
+        f"<polyline points='{line}' fill='none' stroke='{BLUE}' stroke-width='3'/></svg><div>{said}</div>"
+    )
 
 
 # ---- widgets -----------------------------------------------------------------------------------------------------
@@ -244,6 +297,45 @@ class ExamBrowser(ipw.VBox):
 
     def _family_chosen(self, change: dict[str, str]) -> None:
         _offer(self.question, [(question.text, question) for question in self.by_family[change["new"]]])
+
+
+class LossCurve(ipw.HTML):
+    """A curve that grows while a model trains: give its `draw` to the training as ``on_log``."""
+
+    def __init__(self) -> None:
+        super().__init__(loss_curve(pd.DataFrame()))
+
+    def __repr__(self) -> str:
+        return "<the loss while it falls: run this cell in JupyterLab>"
+
+    def draw(self, history: pd.DataFrame) -> None:
+        """Shows the history so far."""
+        self.value = loss_curve(history)
+
+
+class NegativesView(ipw.VBox):
+    """Type a name: a true fact, a negative of each kind, and how much of the loss falls on each."""
+
+    def __init__(self, graph: KnowledgeGraph, rows: pd.DataFrame, model: SentenceTransformer, *, start: str) -> None:
+        self.graph, self.rows, self.model = graph, rows, model
+        self.name = ipw.Text(start, description="Person", continuous_update=False)
+        self.result = ipw.HTML()
+        self.name.observe(lambda change: self.show(change["new"]), names="value")
+        super().__init__([self.name, self.result])
+        self.show(start)
+
+    def __repr__(self) -> str:
+        return "<anybody's fact beside three kinds of negatives: run this cell in JupyterLab>"
+
+    def show(self, name: str) -> None:
+        """Shows the candidates of the first node of that name that has rows."""
+        found, message = lookup(self.graph, name)
+        tables = (candidates(self.graph, self.rows, self.model, node_id) for node_id in found)
+        table = next((table for table in tables if len(table)), None)
+        if table is None:
+            self.result.value = message or f"No row here is about <b>{escape(name)}</b>; try another person."
+        else:
+            self.result.value = table.to_html(index=False, escape=True, border=0)
 
 
 class PrimerBench(ipw.VBox):

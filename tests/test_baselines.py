@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgss_helpers.baselines import Popularity, Random, WordMatch
+from kgss_helpers.baselines import Popularity, Random, RolePopularity, WordMatch
 from kgss_helpers.exam import Method, rank
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.questions import Question
@@ -39,7 +39,7 @@ def ask(text, *, anchor=None):
     return Question(text or "empty", "plot", "test", text, "project", {"n1": 1}, anchor=anchor)
 
 
-@pytest.mark.parametrize("method", [Random(), Popularity(), WordMatch()])
+@pytest.mark.parametrize("method", [Random(), Popularity(), RolePopularity(), WordMatch(), WordMatch("films")])
 def test_baselines_are_methods_of_the_exam(method, graph):
     assert isinstance(method, Method)
     questions = [ask("red"), ask("river"), ask("")]
@@ -131,3 +131,16 @@ def test_a_graph_of_empty_words_alone_is_searched_in_vain():
     nodes = pd.DataFrame([("a", "project", "It"), ("b", "project", "The")], columns=["node_id", "node_type", "name"])
     graph = KnowledgeGraph(nodes, pd.DataFrame(columns=["source", "relation", "target"]))
     assert np.isneginf(WordMatch().score([ask("it"), ask("moon")], graph)).all()
+
+
+def test_role_popularity_counts_credits_in_the_longest_role_named(graph):
+    scores = RolePopularity().score([ask("a good Actor"), ask("who directs?"), ask("a pilot")], graph)
+    assert scores[0].tolist() == [-np.inf] * 4 + [2.0]
+    assert np.isneginf(scores[1:]).all()
+
+
+def test_word_match_reads_the_documents_it_is_told_to(graph):
+    asked = [ask("Actor")]
+    assert np.isneginf(WordMatch().score(asked, graph)).all()
+    assert np.isfinite(WordMatch("films").score(asked, graph)[0]).tolist() == [False] * 4 + [True]
+    assert WordMatch("films").name != WordMatch().name

@@ -11,7 +11,20 @@ import pytest
 from kgss_helpers import exam
 from kgss_helpers.baselines import Popularity, Random, WordMatch
 from kgss_helpers.datasets._io import slug
-from kgss_helpers.exam import ALL, METRICS, ExamResult, answer, interval, mark, rank, recorded, scores_of, sit, table
+from kgss_helpers.exam import (
+    ALL,
+    METRICS,
+    ExamResult,
+    answer,
+    difference,
+    interval,
+    mark,
+    rank,
+    recorded,
+    scores_of,
+    sit,
+    table,
+)
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.questions import FAMILIES, Question
 
@@ -217,6 +230,29 @@ def test_families_count_the_same_however_many_questions_they_have():
     mean, low, high = interval([np.array([1.0, 0.0] * 100), np.array([0.0, 0.0])])
     assert mean == pytest.approx(0.25)
     assert 0.2 < low < 0.25 < high < 0.3
+
+
+def marked(method, values, family="plot"):
+    marks = pd.DataFrame({"question_id": [f"q{row}" for row in range(len(values))], "family": family})
+    return ExamResult(method, "test", marks.assign(**dict.fromkeys(METRICS, values)))
+
+
+def test_a_difference_is_taken_question_by_question():
+    easy_and_hard = np.array([0.0, 1.0] * 20)
+    better = marked("better", easy_and_hard * 0.9 + 0.1)
+    other = marked("other", easy_and_hard * 0.9)
+    shuffled = ExamResult("other", "test", other.marks.sample(frac=1, random_state=0))
+    assert difference(better, shuffled, "plot") == pytest.approx((0.1, 0.1, 0.1))
+    assert difference(other, better, "plot", "MRR") == pytest.approx((-0.1, -0.1, -0.1))
+
+
+def test_results_that_answered_other_questions_are_not_compared():
+    with pytest.raises(ValueError, match="did not answer the same questions of 'plot'"):
+        difference(marked("a", [0.0, 1.0]), marked("b", [0.0, 1.0, 1.0]), "plot")
+    with pytest.raises(ValueError, match="did not answer the same questions of 'credit'"):
+        difference(marked("a", [0.0]), marked("b", [1.0]), "credit")
+    with pytest.raises(ValueError, match="unknown metric 'F1'"):
+        difference(marked("a", [0.0]), marked("b", [1.0]), "plot", "F1")
 
 
 def test_more_questions_make_a_narrower_interval():

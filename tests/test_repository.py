@@ -20,6 +20,7 @@ ROOMS = (
     "datasets",
     "verbalize",
     "encoders",
+    "negatives",
     "space",
     "questions",
     "baselines",
@@ -27,6 +28,7 @@ ROOMS = (
     "training",
     "plots",
     "widgets",
+    "stage_widgets",
     "session",
 )
 FRONT_DOOR = ("__init__", "__main__", "frontdoor")

@@ -86,9 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--with",
         dest="extras",
         action="append",
-        choices=("test", "dev"),
+        choices=("test", "dev", "monitor"),
         default=[],
-        help="what tests or upkeep need",
+        help="what tests, upkeep or monitors of training need",
     )
     lock = add("lock", "renew constraints.txt from pyproject.toml")
     lock.add_argument("--upgrade", action="store_true", help="take the newest versions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +19,42 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+def processes() -> int:
+    """How many processes train together: as many as torchrun started, else 1."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first_process() -> bool:
+    """Whether this process writes files and prints; without torchrun it always does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def pick_device(device: str | None = None) -> str:
-    """``device`` if given, else ``"cuda"``, else ``"mps"``, else ``"cpu"``."""
+    """``device`` if given, else ``"cuda"``, else ``"mps"``, else ``"cpu"``.
+
+    Under torchrun each process has a GPU of its own: ``"cuda"`` becomes ``"cuda:0"``, ``"cuda:1"`` and so on.
+
+    Raises:
+        ValueError: There are more processes than GPUs, or processes that cannot work together on this device.
+    """
     import torch
 
-    if device is not None:
+    together = processes() > 1
+    if device is None and torch.cuda.is_available():
+        device = "cuda"
+    elif device is None:
+        device = "mps" if torch.backends.mps.is_available() and not together else "cpu"
+    if together and device.startswith("mps"):
+        raise ValueError("processes cannot train together on mps: leave torchrun out, or pass the device cpu")
+    if device != "cuda" or "LOCAL_RANK" not in os.environ:
         return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    own, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if own >= there:
+        raise ValueError(
+            f"each process needs a GPU of its own, and this machine has {there}: start fewer with --nproc-per-node, or "
+            "pass the device cpu"
+        )
+    return f"cuda:{own}"
 
 
 def seed_everything(seed: int) -> None:
@@ -43,7 +71,8 @@ def undisturbed() -> Iterator[None]:
     """Measuring inside leaves the random numbers of torch as they were, so that it cannot change the training."""
     import torch
 
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.no_grad():
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices), torch.no_grad():
         yield
 
 
@@ -55,7 +84,7 @@ class TrainingRun:
         model: The trained model.
         history: One row a logged step: ``step``, ``epoch``, ``loss``, and the columns of validation metrics where they
             were measured (missing elsewhere).
-        seconds: Wall-clock time of the training itself.
+        seconds: Wall-clock time of training and measuring; of a resumed run from its very beginning, without the pause.
         finished: False when it was interrupted; the model is then the last good state.
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from kgss_helpers import exam
 from kgss_helpers.datasets.films import DATA
 from kgss_helpers.encoders.known import KnownVectors
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.verbalize import SKILLS, Style, documents
+from kgss_helpers.verbalize import SKILLS, Style, credits_of, documents
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -79,7 +80,7 @@ class Stages:
     """A space at each stage of a training.
 
     Attributes:
-        node_ids: People and projects.
+        node_ids: Whatever has a vector: all nodes of the graph.
         texts: Skills and questions.
         node_vectors: Unit vectors, shape (stages, nodes, dimensions); stage 0 is the model before the first step.
         text_vectors: Unit vectors, shape (stages, texts, dimensions).
@@ -93,16 +94,21 @@ class Stages:
     def __len__(self) -> int:
         return len(self.node_vectors)
 
+    @property
+    def labels(self) -> list[str]:
+        """What the stages are called: ``"base"``, and then by the epochs behind them."""
+        return ["base", *map(str, range(1, len(self)))]
+
     def of(self, node_ids: Sequence[str], stage: int) -> np.ndarray:
         """Shape (nodes asked for, dimensions); raises ValueError naming a node that is not kept."""
         place = {node_id: row for row, node_id in enumerate(self.node_ids)}
         missing = next((node_id for node_id in node_ids if node_id not in place), None)
         if missing is not None:
-            raise ValueError(f"{missing} is not among the {len(place)} people and projects that were kept")
+            raise ValueError(f"{missing} is not among the {len(place)} nodes that were kept")
         return self.node_vectors[stage][[place[node_id] for node_id in node_ids]]
 
     def method(self, stage: int, graph: KnowledgeGraph, *, name: str | None = None) -> KnownVectors:
-        """The stage as a method of the exam; nodes that were not kept (keywords, genres) are found by nothing."""
+        """The stage as a method of the exam; nodes that were not kept are found by nothing."""
         place = {node_id: row for row, node_id in enumerate(self.node_ids)}
         nodes = np.zeros((len(graph.nodes), self.node_vectors.shape[2]), dtype=np.float32)
         kept = [(row, place[node_id]) for row, node_id in enumerate(graph.nodes["node_id"]) if node_id in place]
@@ -111,17 +117,46 @@ class Stages:
         texts = dict(zip(self.texts, self.text_vectors[stage], strict=True))
         return KnownVectors(nodes, texts, name=name or f"stage {stage}")
 
-    def affinities(self, stage: int, skills: Sequence[str] = tuple(SKILLS.values())) -> pd.DataFrame:
-        """How likely each skill is for each person: softmax over skills of `SCALE` × cosine.
+    def affinities(
+        self,
+        stage: int,
+        skills: Sequence[str] = tuple(SKILLS.values()),
+        *,
+        people: Sequence[str] | None = None,
+        scale: float = SCALE,
+    ) -> pd.DataFrame:
+        """How likely each skill is for each person: softmax over skills of ``scale`` × cosine.
 
-        Rows are people's node ids, columns skills; each row sums to 1.
+        Rows are node ids (of all people if none are given), columns skills; each row sums to 1.
         """
-        people = [row for row, node_id in enumerate(self.node_ids) if node_id.startswith("person:")]
+        if people is None:
+            people = [node_id for node_id in self.node_ids if node_id.startswith("person:")]
         columns = [self.texts.index(skill) for skill in skills]
-        scores = SCALE * self.node_vectors[stage][people] @ self.text_vectors[stage][columns].T
+        scores = scale * self.of(people, stage) @ self.text_vectors[stage][columns].T
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         likely = scores / scores.sum(axis=1, keepdims=True)
-        return pd.DataFrame(likely, index=[self.node_ids[row] for row in people], columns=list(skills))
+        return pd.DataFrame(likely, index=list(people), columns=list(skills))
+
+    def maps(self, node_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Points of the nodes in two dimensions that can be compared between stages.
+
+        Each stage is turned (and mirrored if need be), so that the nodes lie as near as can be to where they lie at
+        the last stage (Schönemann 1966); that changes no distance. Then all stages are drawn on the same two axes, the
+        first principal ones of all turned points together.
+
+        Returns:
+            Points, shape (stages, nodes, 2), and the share of each stage's variance that they keep, shape (stages,).
+        """
+        centred = [self.of(node_ids, stage) for stage in range(len(self))]
+        centred = [vectors - vectors.mean(axis=0) for vectors in centred]
+        turned = []
+        for vectors in centred:
+            left, _, right = np.linalg.svd(vectors.T @ centred[-1])
+            turned.append(vectors @ left @ right)
+        axes = np.linalg.svd(np.concatenate(turned), full_matrices=False)[2][:2]
+        axes *= np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, None]
+        points = np.stack(turned) @ axes.T
+        return points, (points**2).sum(axis=(1, 2)) / (np.stack(turned) ** 2).sum(axis=(1, 2))
 
     def save(self, path: Path | str) -> Path:
         """Keeps the vectors as bytes, a scale a row, in one npz without pickles; agrees to about two decimals."""
@@ -138,10 +173,59 @@ class Stages:
             with np.load(path, allow_pickle=False) as kept:
                 vectors = [_unit(kept[name].astype(np.float32)) for name in ("node_vectors", "text_vectors")]
                 return cls(kept["node_ids"].tolist(), kept["texts"].tolist(), *vectors)
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
             if isinstance(error, FileNotFoundError):
                 raise
             raise ValueError(f"{Path(path).name} holds no stages ({error}); record them again") from None
+
+
+def skill_counts(graph: KnowledgeGraph) -> pd.DataFrame:
+    """How many credits of each skill the graph gives each person: rows node ids, columns skills."""
+    counts = {
+        person: {SKILLS[role]: len(projects) for role, projects in by_role.items() if role in SKILLS}
+        for person, by_role in credits_of(graph).items()
+    }
+    table = pd.DataFrame.from_dict(counts, orient="index").reindex(columns=list(SKILLS.values()))
+    return table.fillna(0).astype(int)
+
+
+def first_skills(affinities: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """The skill that each person's vector is nearest to, beside what the graph says.
+
+    Args:
+        affinities: As from `Stages.affinities`.
+        counts: As from `skill_counts`.
+
+    Returns:
+        A row for each person of both tables: ``first`` (the likeliest skill), ``likelihood``, ``main`` (whether the
+        graph has no more credits in any other skill), ``any`` (whether it has one in this skill) and ``credits``.
+    """
+    people = affinities.index.intersection(counts.index)
+    likely, known = affinities.loc[people], counts.loc[people, affinities.columns].to_numpy()
+    rows, first = np.arange(len(people)), likely.to_numpy().argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "first": likely.columns[first],
+            "likelihood": likely.to_numpy()[rows, first],
+            "main": known[rows, first] == known.max(axis=1),
+            "any": known[rows, first] > 0,
+            "credits": known.sum(axis=1),
+        },
+        index=people,
+    )
+
+
+def mean_cosines(vectors: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
+    """Mean cosine of two of one group, and of two of different groups; ``vectors`` are unit vectors, one a row.
+
+    A sum over all pairs is the square of a sum of vectors, so no matrix of all cosines is needed.
+    """
+    codes, names = pd.factorize(np.asarray(groups))
+    members = np.eye(len(names))[codes]
+    itself, pairs_of_one = float((vectors**2).sum()), float((members.sum(axis=0) ** 2).sum() - len(codes))
+    of_one = float(((members.T @ vectors) ** 2).sum()) - itself
+    everything, pairs = float((vectors.sum(axis=0) ** 2).sum()) - itself, len(codes) ** 2 - len(codes)
+    return of_one / pairs_of_one, (everything - of_one) / (pairs - pairs_of_one)
 
 
 def gather(folder: Path | str, graph: KnowledgeGraph) -> Stages:
@@ -149,13 +233,12 @@ def gather(folder: Path | str, graph: KnowledgeGraph) -> Stages:
     paths = sorted(Path(folder).glob("stage-*.npz"), key=lambda path: int(path.stem.removeprefix("stage-")))
     if [path.stem for path in paths] != [f"stage-{number}" for number in range(len(paths))] or not paths:
         raise ValueError(f"{folder} must hold stage-0.npz, stage-1.npz and so on; it has {[p.name for p in paths]}")
-    kept = graph.nodes["node_type"].isin(["person", "project"]).to_numpy()
     nodes, texts = [], []
     for path in paths:
         with np.load(path, allow_pickle=False) as stage:
-            nodes.append(stage["nodes"][kept].astype(np.float32))
+            nodes.append(stage["nodes"].astype(np.float32))
             texts.append(stage["texts"].astype(np.float32))
-    return Stages(graph.nodes.loc[kept, "node_id"].tolist(), questions_kept(), np.stack(nodes), np.stack(texts))
+    return Stages(graph.nodes["node_id"].tolist(), questions_kept(), np.stack(nodes), np.stack(texts))
 
 
 def compact(stages: Stages, dimensions: int = DIMENSIONS) -> Stages:

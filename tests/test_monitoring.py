@@ -1,0 +1,144 @@
+"""Reporting to Weights & Biases: off unless asked for, clear where it is missing, and tested without a network."""
+
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import wandb
+
+from kgss_helpers.frontdoor.environment import child_variables
+from kgss_helpers.training import record
+from kgss_helpers.training.common import TrainingRun
+from kgss_helpers.training.primer import static_model
+from kgss_helpers.training.sbert import train_sbert
+
+ROWS = pd.DataFrame({"anchor": [f"film {n}" for n in range(8)], "positive": [f"story {n}" for n in range(8)]})
+
+
+@pytest.fixture
+def connections() -> Iterator[list[object]]:
+    """Who tried to reach another machine: every request is sent to a proxy that only takes down that it came."""
+    seen: list[object] = []
+
+    class Trap(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            seen.append(self.request.recv(100))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Trap) as server, pytest.MonkeyPatch.context() as patch:
+        proxy = f"http://127.0.0.1:{server.server_address[1]}"
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            patch.setenv(name, proxy)
+            patch.setenv(name.lower(), proxy)
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.delenv(name, raising=False)
+        patch.setenv("WANDB_BASE_URL", proxy)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield seen
+        server.shutdown()
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connections: list[object]) -> Iterator[Path]:
+    """The folder in which Weights & Biases keeps its runs when it is offline and silent."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        if name != "WANDB_BASE_URL":
+            monkeypatch.delenv(name)
+    settings = {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path), "PROJECT": "films"}
+    for name in ("CACHE_DIR", "CONFIG_DIR", "DATA_DIR"):
+        settings[name] = str(tmp_path / name)
+    for name, value in settings.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path / "wandb"
+    wandb.teardown()
+    assert connections == []
+
+
+def train(**settings: Any) -> TrainingRun:
+    """Two steps."""
+    settings = {"max_steps": 2, "batch_size": 4, "device": "cpu", "bf16": False, "log_every": 1} | settings
+    return train_sbert(static_model("random", dimensions=8), ROWS, **settings)
+
+
+def kept_in(runs: Path) -> list[bytes]:
+    """What each run wrote, in order; all of it is there once the service behind them has ended."""
+    wandb.teardown()
+    return [path.read_bytes() for path in sorted(runs.glob("offline-run-*/run-*.wandb"))]
+
+
+def test_losses_and_marks_are_reported(runs: Path, capfd) -> None:
+    run = train(report_to=("wandb",), on_epoch_end=lambda _, epoch: {"mark": float(epoch)})
+    (written,) = kept_in(runs)
+    assert b"train/loss" in written
+    assert b"eval/mark" in written
+    assert b"SortedBatches" not in written
+    assert run.history["mark"].dropna().tolist() == [0, 1]
+    assert wandb.run is None
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_each_training_is_a_run(runs: Path) -> None:
+    def stop(_: object, epoch: int) -> dict[str, float]:
+        if epoch:
+            raise KeyboardInterrupt
+        return {}
+
+    assert not train(report_to="wandb", on_epoch_end=stop).finished
+    assert wandb.run is None
+    assert train(report_to="wandb").finished
+    assert len(kept_in(runs)) == 2
+
+
+def test_a_run_of_ones_own_stays_open(runs: Path) -> None:
+    with wandb.init(name="mine") as mine:
+        train(report_to=("wandb",))
+        assert wandb.run is mine
+        mine.log({"afterwards": 1})
+    (written,) = kept_in(runs)
+    assert b"train/loss" in written
+    assert b"afterwards" in written
+
+
+def test_nothing_is_reported_unasked(runs: Path, capfd) -> None:
+    train()
+    assert not runs.exists()
+    assert wandb.run is None
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_it_is_not_even_imported_unasked(tmp_path: Path) -> None:
+    """Nor does a notebook hear of it that trains where it is installed."""
+    code = """
+import sys
+from kgss_helpers.session import setup
+setup()
+import pandas as pd
+from kgss_helpers.training import record
+from kgss_helpers.training.primer import static_model
+from kgss_helpers.training.sbert import train_sbert
+rows = pd.DataFrame({"anchor": ["a", "b"], "positive": ["c", "d"]})
+train_sbert(static_model("random", dimensions=8), rows, batch_size=2, device="cpu")
+sys.exit("wandb" in sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=child_variables(quiet=True), capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_it_is_missing_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ImportError, match="install --with monitor"):
+        train(report_to=("wandb",))
+    with pytest.raises(SystemExit):
+        record.main(["--output", str(tmp_path), "--report-to", "wandb"])
+    assert "install --with monitor" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,84 @@
+"""A negative is false by the graph, whatever its words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kgss_helpers import exam
+from kgss_helpers.encoders.pretrained import load_pretrained
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.negatives import described, drawn_negatives, facts_of, for_training, mined_negatives
+from kgss_helpers.training.sbert import train_sbert
+from kgss_helpers.verbalize import training_rows
+
+
+@pytest.fixture(scope="module")
+def graph() -> KnowledgeGraph:
+    return exam.training_graph()
+
+
+@pytest.fixture(scope="module")
+def rows(graph: KnowledgeGraph) -> pd.DataFrame:
+    return training_rows(graph, "either", seed=5).head(400)
+
+
+def test_facts_are_true_from_both_ends_and_cover_every_row(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
+    true = facts_of(graph)
+    source, relation, target = graph.edges.iloc[0]
+    assert f"{relation} {target}" in true[source]
+    assert f"{relation} {source}" in true[target]
+    told = rows[rows["relation"] != "description"]
+    assert all(fact in true[node] for node, fact in zip(told["node_id"], told["fact"], strict=True))
+
+
+@pytest.mark.parametrize("node_type", ["project", "person"])
+def test_drawn_negatives_describe_somebody_else(graph: KnowledgeGraph, rows: pd.DataFrame, node_type: str) -> None:
+    found = drawn_negatives(rows, graph, node_type, count=2, seed=1)
+    assert len(found) == len(rows)
+    texts = dict(zip(*described(graph, node_type)[["fact", "text"]].to_numpy().T, strict=True))
+    joined = {*zip(graph.edges["source"], graph.edges["target"], strict=True)}
+    for number in (1, 2):
+        assert found[f"negative_{number}"].tolist() == [texts[fact] for fact in found[f"negative_fact_{number}"]]
+        others = found[f"negative_fact_{number}"].str.removeprefix("description ")
+        assert others.str.startswith(node_type).all()
+        assert (others != found["node_id"]).all()
+        pairs = zip(found["node_id"], others, strict=True)
+        assert not [pair for pair in pairs if pair in joined or pair[::-1] in joined]
+    assert (found["negative_1"] != found["negative_2"]).mean() > 0.99
+
+
+def test_draws_follow_the_seed(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
+    first, again, other = (drawn_negatives(rows, graph, "project", seed=seed) for seed in (0, 0, 1))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first["negative_1"].equals(other["negative_1"])
+
+
+def test_a_graph_without_descriptions_has_none_to_draw(rows: pd.DataFrame, graph: KnowledgeGraph) -> None:
+    with pytest.raises(ValueError, match=r"no genre of .* has a description"):
+        drawn_negatives(rows, graph, "genre")
+
+
+def test_mined_negatives_are_like_the_positive_and_false(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
+    true = facts_of(graph)
+    found = mined_negatives(rows, graph, load_pretrained(device="cpu"), count=2)
+    assert len(found) > 0.9 * len(rows)
+    assert found.index.is_monotonic_increasing
+    for row in found.itertuples():
+        assert row.negative_fact_1 != row.negative_fact_2 or row.negative_1 != row.negative_2
+        for fact in (row.negative_fact_1, row.negative_fact_2):
+            assert fact not in true[row.node_id]
+            assert fact.split(" ")[0] == row.fact.split(" ")[0]
+
+
+def test_rows_with_negatives_can_be_trained_on(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
+    texts, facts = for_training(drawn_negatives(rows.head(32), graph, "person", count=3))
+    assert list(texts) == ["anchor", "positive", "negative_1", "negative_2", "negative_3"]
+    assert facts.shape == (32, 4)
+    run = train_sbert(load_pretrained(device="cpu"), texts, facts=facts, batch_size=4, max_steps=2, device="cpu")
+    assert run.finished
+
+
+def test_without_negatives_there_are_two_columns(rows: pd.DataFrame) -> None:
+    texts, facts = for_training(rows)
+    assert list(texts) == ["anchor", "positive"]
+    assert np.array_equal(facts[:, 0], rows["fact"])

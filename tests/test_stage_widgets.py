@@ -1,0 +1,371 @@
+"""The demos over stages without a browser: right answers, marks, widgets, and markup that stays text."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import tables
+
+from kgss_helpers import exam, plots
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.stage_widgets import (
+    RULES,
+    Rule,
+    SkillAffinity,
+    StageMap,
+    StageSearch,
+    in_words,
+    mark_names,
+    people_called,
+    right_answers,
+    skill_paths,
+    stage_answers,
+)
+from kgss_helpers.training.stages import RETRIEVAL, Stages, skill_counts
+from kgss_helpers.verbalize import SKILLS
+
+SCRIPT = "<script>alert('x')</script>"
+NODES, EDGES = tables(
+    [
+        ("person:ada", "person", "Ada Quill", "Shoots rockets."),
+        ("person:ada-2", "person", "ada quill", ""),
+        ("person:bo", "person", "Bo Fern", ""),
+        ("person:x", "person", SCRIPT, SCRIPT),
+        *((f"project:{number}", "project", f"Star {number}", "") for number in range(4)),
+        ("project:doc", "project", "The Making of Star", ""),
+        ("project:about", "project", "Who Is Bo Fern?", ""),
+        ("genre:science-fiction", "genre", "Science fiction", ""),
+        ("genre:documentary", "genre", "Documentary", ""),
+        ("keyword:heist", "keyword", "heist", ""),
+        ("keyword:bo-fern", "keyword", "Bo Fern Day", ""),
+    ],
+    [
+        *(("person:ada", "Director", f"project:{number}") for number in range(3)),
+        ("person:ada", "Screenwriter", "project:0"),
+        ("person:ada-2", "Actor", "project:1"),
+        ("person:bo", "Director", "project:0"),
+        ("person:bo", "Actor", "project:doc"),
+        ("person:bo", "Producer", "project:3"),
+        ("person:x", "Actor", "project:3"),
+        *((f"project:{number}", "has genre", "genre:science-fiction") for number in range(3)),
+        ("project:doc", "has genre", "genre:documentary"),
+        ("project:about", "has genre", "genre:documentary"),
+        ("project:3", "has keyword", "keyword:heist"),
+    ],
+)
+KEPT = [node_id for node_id in NODES["node_id"] if node_id.startswith(("person:", "project:"))]
+TEXTS = [
+    *SKILLS.values(),
+    "Bo Fern",
+    "documentary movie about Bo Fern",
+    *RETRIEVAL[2:3],
+    "a heist that goes wrong",
+    "zzz",
+]
+
+
+@pytest.fixture
+def graph():
+    return KnowledgeGraph(NODES, EDGES, name="tiny")
+
+
+@pytest.fixture
+def stages():
+    rng = np.random.default_rng(0)
+    nodes, texts = rng.normal(size=(3, len(KEPT), 6)), rng.normal(size=(3, len(TEXTS), 6))
+    nodes, texts = (vectors / np.linalg.norm(vectors, axis=2, keepdims=True) for vectors in (nodes, texts))
+    return Stages(list(KEPT), list(TEXTS), nodes.astype(np.float32), texts.astype(np.float32))
+
+
+def only_our_markup(html):
+    ours = {"b", "br", "div", "p", "table", "thead", "tbody", "tr", "th", "td"}
+    return set(re.findall(r"<\s*/?\s*(\w+)", html)) <= ours
+
+
+# ---- people and their skills --------------------------------------------------------------------------------------
+
+
+def test_people_are_found_by_name_most_credited_first(graph):
+    assert people_called(graph, " bo FERN ") == (["person:bo"], "")
+    found, message = people_called(graph, "Ada Quill")
+    assert found == ["person:ada", "person:ada-2"]
+    assert "2 nodes are called" in message
+
+
+def test_what_is_no_person_is_not_found_and_people_are_suggested(graph):
+    assert people_called(graph, "heist")[0] == []
+    assert "Did you mean <b>Bo Fern</b>?" in people_called(graph, "Bo Ferm")[1]
+    assert "<script" not in people_called(graph, SCRIPT[:-1])[1]
+    assert people_called(graph, "  ") == ([], "Type a name and press Enter.")
+
+
+def test_counts_and_shares_in_words():
+    assert in_words(pd.Series({"Acting": 2, "Casting": 0, "Editing": 7})) == "Editing 7, Acting 2"
+    assert in_words(pd.Series({"Acting": 0.333, "Casting": 0.5})) == "Casting 0.50, Acting 0.33"
+    assert in_words(pd.Series({"Acting": 0})) == ""
+
+
+def test_paths_hold_credits_and_every_stage(stages, graph):
+    table = skill_paths(stages, skill_counts(graph), "person:ada")
+    assert table.columns.tolist() == ["credits", "base", "1", "2"]
+    assert sorted(table.index) == sorted(SKILLS.values())
+    assert table.loc[["Directing", "Screenwriting", "Acting"], "credits"].tolist() == [3, 1, 0]
+    assert table["2"].is_monotonic_decreasing
+    assert np.allclose(table.drop(columns="credits").sum(), 1, atol=1e-5)
+    with pytest.raises(ValueError, match="person:nobody is not among"):
+        skill_paths(stages, skill_counts(graph), "person:nobody")
+
+
+def test_somebody_without_credits_has_a_path_too(stages, graph):
+    table = skill_paths(stages, skill_counts(graph).drop("person:x"), "person:x")
+    assert not table["credits"].any()
+
+
+# ---- right answers ------------------------------------------------------------------------------------------------
+
+
+def test_a_name_asks_for_what_it_is_joined_to(graph):
+    right = right_answers(graph, "ada quill")
+    assert right["project:0"] == "Ada Quill directed and wrote it"
+    assert set(right) == {"project:0", "project:1", "project:2"}
+    assert right["project:1"] == "Ada Quill directed it; ada quill acted in it"
+    assert right_answers(graph, "heist") == {"project:3": "it has the keyword heist"}
+
+
+def test_held_out_reasons_are_marked(graph):
+    seen = graph.with_edges(EDGES[(EDGES["target"] != "project:2") | (EDGES["source"] != "person:ada")])
+    right = right_answers(graph, "Ada Quill", seen=seen)
+    assert right["project:2"] == "Ada Quill directed it (held out)"
+    assert "held out" not in right["project:0"]
+
+
+def test_documentaries_show_or_name_the_person(graph):
+    assert right_answers(graph, "documentary movie about Bo Fern") == {
+        "project:doc": "Bo Fern appears in it",
+        "project:about": "a documentary that names Bo Fern",
+    }
+    assert right_answers(graph, "documentary movie about Nobody") == {}
+
+
+def test_rules_count_credits(graph):
+    right = right_answers(graph, "a director of sci-fi movies")
+    assert right == {"person:ada": "Director of 3 films (Science fiction)"}
+    assert right_answers(graph, "a heist that goes wrong") == {"project:3": "heist"}
+    assert right_answers(graph, "Producing") == {"person:bo": "Producer of 1 film"}
+
+
+def test_what_nobody_proves_has_no_right_answer(graph):
+    assert right_answers(graph, "zzz") == {}
+
+
+def test_questions_of_the_exam_bring_their_own_answers():
+    asked = next(question for question in exam.film_exam()[1] if question.family == "role and genre")
+    right = right_answers(exam.training_graph(), asked.text)
+    assert set(right) == set(asked.relevant)
+    assert set(right.values()) == {"right in the exam"}
+
+
+def test_every_rule_fits_the_film_graph():
+    nodes, roles = set(exam.training_graph().nodes["node_id"]), set(SKILLS)
+    for rule in RULES.values():
+        assert isinstance(rule, Rule)
+        assert set(rule.targets) <= nodes
+        assert rule.role in {"", *roles}
+    assert set(RETRIEVAL[2:]) <= set(RULES)
+
+
+# ---- answers of a stage -------------------------------------------------------------------------------------------
+
+
+def test_answers_are_ranked_by_cosine_and_marked(stages, graph):
+    shown = stage_answers(stages, graph, "a director of sci-fi movies", 1, "person")
+    assert shown.columns.tolist() == ["place", "answer", "right", "why"]
+    assert shown["place"].tolist() == [1, 2, 3, 4]
+    cosines = stages.node_vectors[1][:4] @ stages.text_vectors[1][TEXTS.index("a director of sci-fi movies")]
+    names = NODES["name"].iloc[np.argsort(-cosines)].tolist()
+    assert shown["answer"].tolist() == names
+    assert shown["right"].tolist() == ["✓" if name == "Ada Quill" else "" for name in names]
+
+
+def test_at_most_k_answers_of_one_type_and_among_some(stages, graph):
+    assert len(stage_answers(stages, graph, "zzz", 0, "project", 2)) == 2
+    assert len(stage_answers(stages, graph, "zzz", 0, "project")) == 6
+    only = stage_answers(stages, graph, "zzz", 0, "person", among={"person:bo", "project:0"})
+    assert only["answer"].tolist() == ["Bo Fern"]
+    assert stage_answers(stages, graph, "zzz", 0, "genre").empty
+
+
+def test_held_out_answers_are_told_from_known_ones(stages, graph):
+    seen = graph.with_edges(EDGES[EDGES["target"] != "project:3"])
+    shown = stage_answers(stages, graph, "Bo Fern", 0, "project", seen=seen).set_index("answer")
+    assert shown.loc["Star 3", "right"] == "✓ held out"
+    assert shown.loc["Star 0", "right"] == "✓"
+    assert shown.loc["Star 1", "right"] == ""
+
+
+def test_a_text_without_a_vector_is_refused(stages, graph):
+    with pytest.raises(ValueError, match="no vector was kept for 'tomato'"):
+        stage_answers(stages, graph, "tomato", 0, "person")
+
+
+def test_any_list_of_names_is_marked(graph):
+    right = right_answers(graph, "a director of sci-fi movies")
+    marked = mark_names(graph, ["Bo Fern", " ADA quill", "Cy Nobody", "heist"], right, "person")
+    assert marked["place"].tolist() == [1, 2, 3, 4]
+    assert marked["answer"].tolist() == ["Bo Fern", "ADA quill", "Cy Nobody", "heist"]
+    assert marked["found"].tolist() == [True, True, False, False]
+    assert marked["right"].tolist() == ["", "✓", "", ""]
+    assert marked["why"].tolist()[2:] == ["not in the graph"] * 2
+    assert mark_names(graph, [], right, "person").empty
+
+
+# ---- widgets ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def anybody(stages, graph):
+    return SkillAffinity(stages, graph, "Bo Fern")
+
+
+def test_the_first_person_is_shown(anybody):
+    assert "<b>Bo Fern</b>, person, 3 edges" in anybody.result.value
+    assert "<b>Producing ✓</b>" in anybody.result.value
+    assert anybody.which.layout.display == "none"
+    assert only_our_markup(anybody.result.value)
+
+
+def test_typing_another_name_shows_that_person(anybody):
+    before = anybody.result.value
+    anybody.name.value = "Bo Ferm"
+    assert "Did you mean <b>Bo Fern</b>?" in anybody.message.value
+    assert anybody.result.value == before
+    anybody.name.value = SCRIPT
+    assert "&lt;script&gt;" in anybody.result.value
+    assert only_our_markup(anybody.result.value)
+    assert anybody.message.value == ""
+
+
+def test_several_of_a_name_are_a_choice(anybody):
+    anybody.name.value = "Ada Quill"
+    assert "names are not keys" in anybody.message.value
+    assert anybody.which.layout.display is None
+    assert [label for label, _ in anybody.which.options] == [
+        "Ada Quill: Directing 3, Screenwriting 1",
+        "ada quill: Acting 1",
+    ]
+    assert "Shoots rockets." in anybody.result.value
+    anybody.which.index = 1
+    assert "Shoots rockets." not in anybody.result.value
+    assert "<b>ada quill</b>" in anybody.result.value
+    anybody.name.value = "Bo Fern"
+    assert anybody.which.layout.display == "none"
+    assert "<b>Bo Fern</b>" in anybody.result.value
+
+
+@pytest.fixture
+def search(stages, graph):
+    return StageSearch(stages, graph, graph)
+
+
+def test_a_search_offers_what_was_kept(search):
+    assert search.kind.options[:2] == ("retrieval test", "skills")
+    assert search.text.options == ("a director of sci-fi movies", "a heist that goes wrong")
+    assert search.node_type.value == "person"
+    assert search.stage.value == "2"
+
+
+def test_a_search_shows_both_stages_with_their_marks(search, stages, graph):
+    right = (stage_answers(stages, graph, "a director of sci-fi movies", 2, "person")["right"] != "").sum()
+    assert f"<b>before training</b>: {right} of 4 right" in search.result.value
+    assert f"<b>after 2 epochs</b>: {right} of 4 right" in search.result.value
+    assert "Director of 3 films (Science fiction)" in search.result.value
+    assert "&lt;script&gt;" in search.result.value
+    assert "<script" not in search.result.value
+
+
+def test_another_question_brings_its_own_type(search):
+    search.text.index = 1
+    assert search.node_type.value == "project"
+    assert "heist" in search.result.value
+    search.kind.value = "skills"
+    assert search.text.options[0] == "Directing"
+    assert search.node_type.value == "person"
+    assert "Director of 3 films" in search.result.value
+
+
+def test_the_first_stage_stands_alone(search):
+    search.stage.value = "base"
+    assert search.result.value.count("<table") == 1
+    search.stage.value = "1"
+    assert search.result.value.count("<table") == 2
+    assert "after 1 epoch<" in search.result.value
+
+
+def test_the_slider_moves_the_dots(stages):
+    people = KEPT[:4]
+    points, _ = stages.maps(people)
+    view = StageMap(points, stages.labels, ["Ada Quill", "ada quill", "Bo <Fern>", "X"], ["a", "b", "a", "b"])
+    assert [trace.meta for trace in view.figure.data] == ["a", "b"]
+    assert view.figure.data[0].text == ("Quill", "&lt;Fern&gt;")
+    for stage, label in enumerate(stages.labels):
+        view.stage.value = label
+        assert np.allclose(view.figure.data[0].x, points[stage, [0, 2], 0], atol=1e-3)
+        assert np.allclose(view.figure.data[1].y, points[stage, [1, 3], 1], atol=1e-3)
+        assert view.figure.layout.title.text.endswith(plots.stage_title(label))
+    view.show(0)
+    assert view.stage.value == "base"
+    assert np.allclose(view.figure.data[0].x, points[0, [0, 2], 0], atol=1e-3)
+
+
+def test_widgets_have_the_same_text_every_time(anybody, search, stages):
+    view = StageMap(stages.maps(KEPT[:4])[0], stages.labels, list("abcd"), list("aabb"))
+    for widget in (anybody, search, view):
+        assert repr(widget).startswith("<")
+        assert repr(widget).endswith(": run this cell in JupyterLab>")
+
+
+# ---- figures ------------------------------------------------------------------------------------------------------
+
+
+def test_stages_have_titles():
+    assert [plots.stage_title(label) for label in ("base", "1", "9")] == [
+        "before training",
+        "after 1 epoch",
+        "after 9 epochs",
+    ]
+
+
+def test_groups_differ_in_colour_and_in_shape():
+    styles = plots.group_styles(list("abcdefgha"))
+    assert list(styles) == list("abcdefgh")
+    for part in zip(*styles.values(), strict=True):
+        assert len(set(part)) == 8
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_panels_of_people(count, stages):
+    names, groups = ["Ada Quill", "Bo Fern", "Cy", "Di"], ["a", "a", "b", "c"]
+    points, _ = stages.maps(KEPT[:4])
+    for figure in (
+        plots.similarities({f"stage {n}": np.eye(4) for n in range(count)}, names, groups),
+        plots.people_maps({f"stage {n}": points[0] for n in range(count)}, names, groups),
+    ):
+        titles = [axes.get_title("left") or axes.get_title() for axes in figure.axes]
+        assert [title for title in titles if title] == [f"stage {n}" for n in range(count)]
+
+
+def test_affinities_are_drawn_with_the_credits_beside_them(stages, graph):
+    table = skill_paths(stages, skill_counts(graph), "person:ada")
+    figure = plots.affinity_panels({"Ada Quill": table, "again": table})
+    numbers = [(text.get_text(), text.get_fontweight()) for text in figure.axes[0].texts]
+    assert sorted(numbers) == [("1", "normal"), ("3", "bold")]
+
+
+def test_courses_are_told_apart_by_line_and_marker():
+    table = pd.DataFrame({"mean": [0.1, 0.5], "low": [0.0, 0.4], "high": [0.2, 0.6]}, index=["base", "1"])
+    figure = plots.courses({"one": table, "two": table}, title="Right", y_label="share")
+    lines = figure.axes[0].get_lines()
+    assert len({(line.get_linestyle(), line.get_marker(), line.get_color()) for line in lines}) == 2
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["base", "1"]
+    assert figure.axes[0].get_ylabel() == "share"
