@@ -377,19 +377,40 @@ def people_maps(panels: dict[str, np.ndarray], names: Sequence[str], groups: Seq
     return figure
 
 
+SIDES = (
+    "middle right", "middle left", "top center", "bottom center",
+    "top right", "bottom right", "top left", "bottom left",
+)  # fmt: skip
+
+
+def label_sides(places: np.ndarray, labels: Sequence[str], *, size: float = 11) -> list[str]:
+    """For each point the side on which its label covers least of the others; ``places`` are in pixels, upwards."""
+    taken, sides = [(x - 8, y - 8, x + 8, y + 8) for x, y in places], []
+    for label, (x, y) in zip(labels, places, strict=True):
+        wide, high = 0.95 * size * len(label), 1.7 * size
+        boxes = {}
+        for side in SIDES:
+            upright, across = side.split()
+            left = {"right": x + 9, "left": x - 9 - wide, "center": x - wide / 2}[across]
+            middle = y + {"top": 1, "middle": 0, "bottom": -1}[upright] * (20 if across == "center" else 15)
+            boxes[side] = (left, middle - high / 2, left + wide, middle + high / 2)
+        sides.append(min(SIDES, key=lambda side: sum(_overlap(boxes[side], other) for other in taken)))
+        taken.append(boxes[sides[-1]])
+    return sides
+
+
 def _label_apart(panel: Axes, labels: Sequence[str], points: np.ndarray, *, size: int = 11) -> None:
     """Writes a label beside each point, on the side where it covers least of the others."""
-    places = panel.transData.transform(points)
-    taken = [(x - 8, y - 8, x + 8, y + 8) for x, y in places]
-    for label, point, (x, y) in zip(labels, points, places, strict=True):
-        wide, high = 0.95 * size * len(label), 1.7 * size
-        sides = [(x + 9, y), (x - 9 - wide, y), (x - wide / 2, y + 20), (x - wide / 2, y - 20)]
-        sides += [(x + 9, y + 15), (x + 9, y - 15), (x - 9 - wide, y + 15), (x - 9 - wide, y - 15)]
-        boxes = [(left, middle - high / 2, left + wide, middle + high / 2) for left, middle in sides]
-        best = min(boxes, key=lambda box: sum(_overlap(box, other) for other in taken))
-        taken.append(best)
-        offset = ((best[0] - x) * 0.72, ((best[1] + best[3]) / 2 - y) * 0.72)  # pixels to points
-        panel.annotate(label, point, xytext=offset, textcoords="offset points", va="center", fontsize=size)
+    for label, point, side in zip(
+        labels, points, label_sides(panel.transData.transform(points), labels, size=size), strict=True
+    ):
+        upright, across = side.split()
+        rise = {"top": 1, "middle": 0, "bottom": -1}[upright] * (13 if across == "center" else 9)
+        shift = {"right": 7, "left": -7, "center": 0}[across]
+        aligned = {"right": "left", "left": "right", "center": "center"}[across]
+        panel.annotate(
+            label, point, xytext=(shift, rise), textcoords="offset points", ha=aligned, va="center", fontsize=size
+        )
 
 
 def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:

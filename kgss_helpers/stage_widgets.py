@@ -235,7 +235,7 @@ def _joined(graph: KnowledgeGraph, named: Sequence[str], seen: KnowledgeGraph | 
 
 def _as_html(table: pd.DataFrame, heading: str) -> str:
     right = int((table["right"] != "").sum())
-    rows = table.to_html(index=False, border=0, justify="left")
+    rows = table.to_html(index=False, border=0).replace("<th>", "<th style='text-align:left'>")
     return f"<div style='line-height:1.3'><b>{escape(heading)}</b>: {right} of {len(table)} right{rows}</div>"
 
 
@@ -310,6 +310,7 @@ class StageMap(ipw.VBox):
 
     def __init__(self, points: np.ndarray, labels: Sequence[str], names: Sequence[str], groups: Sequence[str]) -> None:
         self.points, self.labels, self.groups = points.round(3), list(labels), np.array(groups)
+        self.last_names = [name.split()[-1] for name in names]
         self.figure = go.FigureWidget(plots.people_map(self.points[0], names, groups, reach=np.abs(points).max()))
         self.stage = ipw.SelectionSlider(options=self.labels, description="Epochs", layout=ipw.Layout(width="80%"))
         self.stage.observe(lambda change: self._move(change["new"]), names="value")
@@ -325,10 +326,13 @@ class StageMap(ipw.VBox):
 
     def _move(self, label: str) -> None:
         stage = self.labels.index(label)
+        pixels = self.points[stage] / np.abs(self.points).max() * (350, 220)
+        sides = np.array(plots.label_sides(pixels, self.last_names, size=10))
         with self.figure.batch_update():
             for trace in self.figure.data:
                 rows = np.flatnonzero(self.groups == trace.meta)
                 trace.x, trace.y = self.points[stage, rows, 0].tolist(), self.points[stage, rows, 1].tolist()
+                trace.textposition = sides[rows].tolist()
             self.figure.layout.title.text = f"The test subjects, {plots.stage_title(label)}"
 
 

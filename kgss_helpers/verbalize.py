@@ -86,8 +86,8 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     Args:
         graph: The only source; the training graph if the texts are to be used in the exam.
         style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords, and
-            what describes them. ``"skills"``: like ``"films"``, but of people with skills (a role in a genre, from
-            `SEVERAL` credits on) nothing except these, the most frequent first.
+            what describes them. ``"skills"``: projects likewise; of people with skills (a role in a genre, from
+            `SEVERAL` credits on) nothing except these, the most frequent first; of others what they are known from.
         most: How many genres and films are listed at most, and half of the keywords.
 
     Raises:
@@ -98,15 +98,13 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     names = dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
     if style == "name":
         return list(names.values())
-    said = _said_of_projects(graph, most) | _said_of_people(graph, names, most)
-    skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()}
-    texts = []
-    for node_id, name, description in graph.nodes[["node_id", "name", "description"]].itertuples(index=False):
-        if style == "skills" and node_id in skilled:
-            texts.append(". ".join([name, *skilled[node_id]]))
-        else:
-            texts.append(". ".join(filter(None, [name, *said.get(node_id, []), description])))
-    return texts
+    form = "{role} of {titles}" if style == "films" else "Only known from {titles} ({role_lower})"
+    said = _said_of_projects(graph, most) | _said_of_people(graph, names, form, most)
+    skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()} if style == "skills" else {}
+    return [
+        ". ".join(filter(None, [name, *skilled.get(node_id, [*said.get(node_id, []), description])]))
+        for node_id, name, description in graph.nodes[["node_id", "name", "description"]].itertuples(index=False)
+    ]
 
 
 def skill_phrases(skills: Sequence[tuple[str, str, int]]) -> list[str]:
@@ -143,11 +141,13 @@ def _said_of_projects(graph: KnowledgeGraph, most: int) -> dict[str, list[str]]:
     return said
 
 
-def _said_of_people(graph: KnowledgeGraph, names: dict[str, str], most: int) -> dict[str, list[str]]:
+def _said_of_people(graph: KnowledgeGraph, names: dict[str, str], form: str, most: int) -> dict[str, list[str]]:
+    def say(role: str, projects: list[str]) -> str:
+        titles = listed([names[project] for project in projects[:most]])
+        return form.format(role=role, role_lower=role.lower(), titles=titles)
+
     return {
-        person: [
-            f"{role} of {listed([names[project] for project in projects[:most]])}" for role, projects in by_role.items()
-        ]
+        person: [say(role, projects) for role, projects in by_role.items()]
         for person, by_role in credits_of(graph).items()
     }
 

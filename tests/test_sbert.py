@@ -123,7 +123,11 @@ def test_rows_are_reproducible_and_differ_by_seed() -> None:
     first, again, other = (training_rows(graph, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert not first["positive"].equals(other["positive"])
-    assert sorted(first["node_id"]) == sorted(other["node_id"])
+    ends, other_ends = (
+        sorted(tuple(sorted(pair)) for pair in zip(rows["node_id"], rows["other"], strict=True))
+        for rows in (first, other)
+    )
+    assert ends == other_ends  # from which of them an edge is told is drawn by lot
 
 
 # ----------------------------------------------------------------------------------------------------------- batches

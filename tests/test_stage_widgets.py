@@ -369,3 +369,11 @@ def test_courses_are_told_apart_by_line_and_marker():
     assert len({(line.get_linestyle(), line.get_marker(), line.get_color()) for line in lines}) == 2
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["base", "1"]
     assert figure.axes[0].get_ylabel() == "share"
+
+
+def test_labels_keep_out_of_each_others_way():
+    places = np.array([[0, 0], [0, 14], [0, -14], [300, 300]])
+    sides = plots.label_sides(places, ["somebody", "somebody", "somebody", "far"])
+    assert len(set(sides[:3])) > 1
+    assert sides[3] == "middle right"
+    assert set(sides) <= set(plots.SIDES)

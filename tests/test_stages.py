@@ -120,9 +120,9 @@ def folder(tmp_path, monkeypatch):
 
 def test_stages_are_gathered_in_the_order_of_their_numbers(folder, graph):
     gathered = gather(folder, graph)
-    assert gathered.node_vectors.shape == (11, PEOPLE + PROJECTS, 8)
+    assert gathered.node_vectors.shape == (11, len(NODES), 8)
     assert gathered.text_vectors.shape == (11, len(TEXTS), 8)
-    assert gathered.node_ids == NODES["node_id"].tolist()[: PEOPLE + PROJECTS]
+    assert gathered.node_ids == NODES["node_id"].tolist()
     assert gathered.labels == ["base", *map(str, range(1, 11))]
     with np.load(folder / "stage-10.npz") as tenth:
         assert np.array_equal(gathered.text_vectors[10], tenth["texts"].astype(np.float32))

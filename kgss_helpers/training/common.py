@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.palette import BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from kgss_helpers.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,7 +104,7 @@ class TrainingRun:
         losses = self.history.dropna(subset="loss")
         panels[0, 0].plot(losses["step"], losses["loss"], color=BLUE)
         panels[0, 0].set(title=title, ylabel="loss")
-        styles = cycle(zip((VERMILION, GREEN, PURPLE, ORANGE), "osD^", strict=True))
+        styles = cycle(zip((VERMILION, GREEN, PURPLE, ORANGE, BLUE, BLACK), "osD^vP", strict=True))
         for metric, (color, marker) in zip(metrics, styles, strict=False):
             measured = self.history.dropna(subset=metric)
             panels[1, 0].plot(measured["step"], measured[metric], marker=marker, color=color, label=metric)

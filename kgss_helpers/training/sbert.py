@@ -77,7 +77,7 @@ def train_sbert(
     model: SentenceTransformer,
     rows: pd.DataFrame,
     *,
-    facts: Sequence[object] | None = None,
+    facts: Sequence[object] | np.ndarray | None = None,
     loss: MakeLoss = multiple_negatives,
     epochs: float = 1,
     max_steps: int = -1,
@@ -100,8 +100,9 @@ def train_sbert(
         model: Is changed in place.
         rows: Text columns in the order the loss wants them (anchor, positive, then any hard negatives), and for losses
             that need one a last column ``label`` or ``score``. Other columns must be dropped first.
-        facts: One for each row: rows of the same fact never meet in a batch, where each would count as a negative of
-            the other. The texts alone decide if not given.
+        facts: One for each row, or one for each text of it but the anchor, shape (rows, texts - 1): rows of the same
+            fact never meet in a batch, where each would count as a negative of the other. The texts alone decide if not
+            given.
         loss: Makes the loss for the model; multiple-negatives ranking if not given.
         epochs: Passes over the rows.
         max_steps: Stop after so many steps whatever the epochs; -1 for no limit.
@@ -188,7 +189,7 @@ def _ending_what_it_begins(monitors: Sequence[str]) -> Iterator[None]:
 def _trainer(
     model: SentenceTransformer,
     rows: pd.DataFrame,
-    facts: Sequence[object] | None,
+    facts: Sequence[object] | np.ndarray | None,
     loss: torch.nn.Module,
     recorder: Recorder,
     *,
@@ -310,7 +311,7 @@ def _steps_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("checkpoint-"))
 
 
-def _check_rows(rows: pd.DataFrame, facts: Sequence[object] | None) -> None:
+def _check_rows(rows: pd.DataFrame, facts: Sequence[object] | np.ndarray | None) -> None:
     texts = rows.select_dtypes(exclude="number")
     if rows.empty or texts.shape[1] < 2:
         raise ValueError("rows must have at least two columns of text and at least one row")
@@ -334,13 +335,13 @@ class SortedBatches(DefaultBatchSampler):
 
     Args:
         dataset: The rows; columns of numbers are labels.
-        facts: One for each row, if rows can say the same thing in other words.
+        facts: One or several for each row, if rows can say the same thing in other words.
         processes: How many train together.
         settings: The library's: ``batch_size``, ``seed`` and others.
     """
 
     def __init__(
-        self, dataset: Any, *, facts: Sequence[object] | None = None, processes: int = 1, **settings: Any
+        self, dataset: Any, *, facts: Sequence[object] | np.ndarray | None = None, processes: int = 1, **settings: Any
     ) -> None:
         super().__init__(dataset, **settings)
         self.processes, self.rows_a_step = processes, self.batch_size * processes
@@ -351,8 +352,9 @@ class SortedBatches(DefaultBatchSampler):
         codes, distinct = pd.factorize(texts.to_numpy().ravel())
         self.keys = codes.reshape(texts.shape)
         if facts is not None:
-            of_facts, _ = pd.factorize(np.asarray(facts, dtype=object))
-            self.keys = np.column_stack([self.keys, of_facts + len(distinct)])
+            told = np.asarray(facts, dtype=object).reshape(len(texts), -1)
+            of_facts, _ = pd.factorize(told.ravel())
+            self.keys = np.column_stack([self.keys, of_facts.reshape(told.shape) + len(distinct)])
 
     def __len__(self) -> int:
         """Full batches an epoch; what is left over has its chance in the next one, since the order changes."""
