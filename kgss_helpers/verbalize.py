@@ -87,7 +87,8 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
         graph: The only source; the training graph if the texts are to be used in the exam.
         style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords, and
             what describes them. ``"skills"``: projects likewise; of people with skills (a role in a genre, from
-            `SEVERAL` credits on) nothing except these, the most frequent first; of others what they are known from.
+            `SEVERAL` credits on) nothing except these, the most frequent first; of others only where they were credited,
+            since one credit is no skill.
         most: How many genres and films are listed at most, and half of the keywords.
 
     Raises:
@@ -98,7 +99,7 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     names = dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
     if style == "name":
         return list(names.values())
-    form = "{role} of {titles}" if style == "films" else "Only known from {titles} ({role_lower})"
+    form = "{role} of {titles}" if style == "films" else "Credited in {titles}"
     said = _said_of_projects(graph, most) | _said_of_people(graph, names, form, most)
     skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()} if style == "skills" else {}
     return [
@@ -216,7 +217,7 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
     Args:
         graph: The only source; the training graph if the exam is to be sat afterwards.
         style: Which text stands for an anchor; ``"either"``: the name or the skills document, by lot. It falls on the
-            document for people every second time, for everything else, whose documents are long, every fifth time.
+            document for people three times in four, for everything else, whose documents are long, once in five.
         seed: Of forms and lots.
 
     Returns:
@@ -234,7 +235,7 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
         texts = documents(graph, "skills" if style == "either" else style)
         full = dict(zip(graph.nodes["node_id"], texts, strict=True))
         types = rows["node_id"].map(graph.nodes.set_index("node_id")["node_type"])
-        share = np.where(types == "person", 0.5, 0.8) if style == "either" else 0.0
+        share = np.where(types == "person", 0.25, 0.8) if style == "either" else 0.0
         use_name = rng.random(len(rows)) < share
         anchors = np.where(use_name, rows["node_id"].map(plain), rows["node_id"].map(full))
     else:

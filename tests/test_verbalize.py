@@ -101,7 +101,7 @@ def test_documents_hold_the_facts_and_the_description(graph, style):
         assert all(title in text["p1"] for title in ("Red Moon", "Blue River", "Green Hill"))
     else:
         assert text["p1"] == "Ada Quill. Director in crime"
-        assert text["p2"] == "Bo Ray. Only known from Green Hill (voice actor)"
+        assert text["p2"] == "Bo Ray. Credited in Green Hill"
 
 
 def test_no_more_is_listed_than_asked_for(graph):
