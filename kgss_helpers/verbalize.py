@@ -87,8 +87,8 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
         graph: The only source; the training graph if the texts are to be used in the exam.
         style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords, and
             what describes them. ``"skills"``: projects likewise; of people with skills (a role in a genre, from
-            `SEVERAL` credits on) nothing except these, the most frequent first; of others only where they were credited,
-            since one credit is no skill.
+            `SEVERAL` credits on) nothing except these, the most frequent first; of others only where they were
+            credited, since one credit is no skill.
         most: How many genres and films are listed at most, and half of the keywords.
 
     Raises:

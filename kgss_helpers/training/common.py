@@ -109,6 +109,7 @@ class TrainingRun:
             measured = self.history.dropna(subset=metric)
             panels[1, 0].plot(measured["step"], measured[metric], marker=marker, color=color, label=metric)
         if metrics:
-            panels[1, 0].legend()
+            panels[1, 0].set(ylabel="measured")
+            panels[1, 0].legend(loc="upper left", bbox_to_anchor=(1, 1))
         panels[-1, 0].set(xlabel="step")
         return figure

@@ -6,6 +6,7 @@ As a command, ``python -m kgss_helpers.training.sbert``, it records a whole run;
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import math
@@ -154,7 +155,10 @@ def train_sbert(
     # The trainer leaves autocast around the model; without it, vectors are those of the same model loaded from disk.
     if "_original_forward" in vars(model):
         model.forward = vars(model).pop("_original_forward")
-    model.eval()
+    model.eval().zero_grad(set_to_none=True)
+    trainer.accelerator.free_memory()
+    del trainer
+    gc.collect()  # the trainer and its parts hold each other, and with them the optimizer: four times the model
     return TrainingRun(model, recorder.history(), recorder.seconds(), finished)
 
 
