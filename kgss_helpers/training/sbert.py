@@ -156,10 +156,15 @@ def train_sbert(
     if "_original_forward" in vars(model):
         model.forward = vars(model).pop("_original_forward")
     model.eval().zero_grad(set_to_none=True)
-    trainer.accelerator.free_memory()
-    del trainer
-    gc.collect()  # the trainer and its parts hold each other, and with them the optimizer: four times the model
+    _let_go(trainer)
     return TrainingRun(model, recorder.history(), recorder.seconds(), finished)
+
+
+def _let_go(trainer: Any) -> None:
+    """Frees the optimizer, three times the model: the trainer and its parts hold each other, and so outlive a call."""
+    trainer.optimizer = trainer.lr_scheduler = None
+    trainer.accelerator.free_memory()
+    gc.collect()
 
 
 def check_monitors(report_to: Sequence[str]) -> list[str]:
