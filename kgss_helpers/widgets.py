@@ -21,6 +21,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.negatives import drawn_negatives, mined_negatives
 from kgss_helpers.palette import BLUE, GREY
 from kgss_helpers.questions import Question
+from kgss_helpers.training.stages import SCALE
 from kgss_helpers.verbalize import seen_from
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def candidates(graph: KnowledgeGraph, rows: pd.DataFrame, model: SentenceTransfo
         "mined": mined["negative_1"].item(),
     }
     vectors = encode(model, [own["anchor"].item(), *texts.values()])
-    weights = np.exp(20 * (vectors[1:] @ vectors[0]))
+    weights = np.exp(SCALE * (vectors[1:] @ vectors[0]))
     return pd.DataFrame({"what": texts.keys(), "text": texts.values(), "share": (weights / weights.sum()).round(2)})
 
 

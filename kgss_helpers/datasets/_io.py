@@ -72,13 +72,19 @@ def require_file(path: Path | str) -> Path:
     return path
 
 
-def write_whole(path: Path | str, text: str) -> Path:
-    """Writes a text file whole or not at all: an interrupted write leaves the old file as it was. Returns the path."""
+def write_whole(path: Path | str, content: str | bytes) -> Path:
+    """Writes a file whole or not at all: an interrupted write leaves the old file as it was. Returns the path.
+
+    Text is written as UTF-8.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
+        if isinstance(content, bytes):
+            draft.write_bytes(content)
+        else:
+            draft.write_text(content, encoding="utf-8", newline="\n")
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

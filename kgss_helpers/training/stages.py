@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers import exam
+from kgss_helpers.datasets._io import write_whole
 from kgss_helpers.datasets.films import DATA
 from kgss_helpers.encoders.known import KnownVectors
 from kgss_helpers.graph import KnowledgeGraph
@@ -261,14 +261,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _write_npz(path: Path, **arrays: np.ndarray) -> Path:
-    """Whole or not at all."""
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(packed.getvalue())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
+    return write_whole(path, packed.getvalue())

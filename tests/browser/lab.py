@@ -42,6 +42,8 @@ from kgss_helpers.frontdoor.environment import ROOT
 from .server import Server
 
 PICTURES = ROOT / "build" / "browser"
+HOSTILE = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">'
+"""A name that would run if it were ever taken for markup."""
 VIEWPORT = {"width": 1280, "height": 900}
 MENUS_HEIGHT = 200  # what JupyterLab shows above and below a notebook, and some more
 STEP_MS, RUN_MS, POLL_MS = 60_000, 300_000, 100

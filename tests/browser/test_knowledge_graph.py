@@ -8,9 +8,7 @@ from kgss_helpers.datasets import load_films
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.widgets import steps
 
-from .lab import Lab, Notebook, Widget
-
-HOSTILE = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">'
+from .lab import HOSTILE, Lab, Notebook, Widget
 
 
 @pytest.fixture(scope="module")

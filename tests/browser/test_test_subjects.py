@@ -7,9 +7,7 @@ from playwright.sync_api import expect
 
 from kgss_helpers.verbalize import SKILLS
 
-from .lab import Lab, Notebook, Widget
-
-HOSTILE = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">'
+from .lab import HOSTILE, Lab, Notebook, Widget
 
 
 @pytest.fixture(scope="module")
