@@ -83,7 +83,13 @@ def drawn_negatives(
 
 
 def mined_negatives(
-    rows: pd.DataFrame, graph: KnowledgeGraph, model: SentenceTransformer, *, count: int = 1, skip: int = 0
+    rows: pd.DataFrame,
+    graph: KnowledgeGraph,
+    model: SentenceTransformer,
+    *,
+    among: pd.DataFrame | None = None,
+    count: int = 1,
+    skip: int = 0,
 ) -> pd.DataFrame:
     """Adds what the model itself takes for true: the most similar positives of other rows, if the graph denies them.
 
@@ -94,6 +100,7 @@ def mined_negatives(
         rows: As `training_rows` makes them.
         graph: Knows what is true of an anchor.
         model: Whose mistakes are looked for.
+        among: Rows whose positives are candidates; ``rows`` themselves if not given.
         count: Negatives a row.
         skip: Leaves out so many of the most similar ones.
 
@@ -102,11 +109,12 @@ def mined_negatives(
     """
     from sentence_transformers.util import semantic_search
 
-    true = facts_of(graph)
+    true, kinds = facts_of(graph), graph.nodes.set_index("node_id")["node_type"]
+    among = rows if among is None else among
     parts = []
-    kinds = rows["node_id"].map(graph.nodes.set_index("node_id")["node_type"])
-    for _, part in rows.groupby([rows["relation"], kinds], sort=False):
-        pool = part.drop_duplicates("positive")
+    for (relation, kind), part in rows.groupby([rows["relation"], rows["node_id"].map(kinds)], sort=False):
+        alike = (among["relation"] == relation) & (among["node_id"].map(kinds) == kind)
+        pool = among[alike].drop_duplicates("positive")
         texts, facts = pool["positive"].to_numpy(), pool["fact"].to_numpy()
         anchors = part["anchor"].unique()
         hits = semantic_search(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import json
 import logging
@@ -18,11 +17,9 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers.encoders.pretrained import offline_model_path
+from kgss_helpers.memory import return_large_blocks
 from kgss_helpers.training.common import pick_device
 
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
-LARGE = 2 << 20
-"""Bytes of a large block."""
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
@@ -49,19 +46,8 @@ def setup(*, seed: int = 0) -> None:
     logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
     pd.set_option("display.precision", 3, "display.max_colwidth", 90, "display.width", 140, "display.max_rows", 30)
     np.set_printoptions(precision=3, suppress=True, linewidth=140)
-    _give_memory_back()
+    return_large_blocks()
     _prepare_figures()
-
-
-def _give_memory_back() -> None:
-    """Makes glibc return large blocks to the system when they are freed.
-
-    Left to itself, it keeps them after a training whose batches differ in shape: twice the memory (mallopt(3)).
-    """
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        for parameter, value in ((M_MMAP_THRESHOLD, LARGE), (M_TRIM_THRESHOLD, LARGE)):
-            libc.mallopt(parameter, value)
 
 
 def _prepare_figures() -> None:

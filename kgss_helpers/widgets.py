@@ -134,7 +134,7 @@ def candidates(graph: KnowledgeGraph, rows: pd.DataFrame, model: SentenceTransfo
     own = rows[rows["node_id"] == node_id].head(1)
     if own.empty:
         return pd.DataFrame(columns=["what", "text", "share"])
-    mined = mined_negatives(rows, graph, model).reindex(own.index)
+    mined = mined_negatives(own, graph, model, among=rows).reindex(own.index)
     texts = {
         "true": own["positive"].item(),
         "a film's description": drawn_negatives(own, graph, "project")["negative_1"].item(),

@@ -70,6 +70,16 @@ def test_mined_negatives_are_like_the_positive_and_false(graph: KnowledgeGraph, 
             assert fact.split(" ")[0] == row.fact.split(" ")[0]
 
 
+def test_mining_for_one_row_among_many_finds_what_mining_for_all_finds(
+    graph: KnowledgeGraph, rows: pd.DataFrame
+) -> None:
+    model = load_pretrained(device="cpu")
+    for_all = mined_negatives(rows, graph, model)
+    one = for_all.index[7:8]
+    for_one = mined_negatives(rows.loc[one], graph, model, among=rows)
+    pd.testing.assert_frame_equal(for_one, for_all.loc[one], check_dtype=False)
+
+
 def test_rows_with_negatives_can_be_trained_on(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
     texts, facts = for_training(drawn_negatives(rows.head(32), graph, "person", count=3))
     assert list(texts) == ["anchor", "positive", "negative_1", "negative_2", "negative_3"]

@@ -16,6 +16,7 @@ from kgss_helpers.frontdoor.environment import ROOT
 # first, and the sitting. What a notebook's first cell calls stands last, because it knows them all.
 ROOMS = (
     "palette",
+    "memory",
     "graph",
     "datasets",
     "verbalize",

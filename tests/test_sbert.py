@@ -189,6 +189,19 @@ def test_order_depends_on_seed_and_epoch_alone(rows: pd.DataFrame) -> None:
     assert batches_of(part, 16) != batches_of(part, 16, seed=1)
 
 
+def test_rows_left_out_of_an_epoch_are_any_rows_not_the_longest() -> None:
+    texts = pd.DataFrame({"anchor": [f"{n:03}" for n in range(100)], "positive": ["x" * n for n in range(1, 101)]})
+    sampler = SortedBatches(Dataset.from_pandas(texts), batch_size=16, drop_last=False)
+    left_out = []
+    for epoch in range(40):
+        sampler.set_epoch(epoch)
+        used = [row for batch in sampler for row in batch]
+        assert len(used) == len(set(used)) == 96
+        left_out += sorted(set(range(100)) - set(used))
+    assert 30 < np.mean(left_out) < 70
+    assert len(set(left_out)) > 60
+
+
 def test_rows_that_all_repeat_a_text_still_give_batches() -> None:
     rows = pd.DataFrame({"anchor": ["same"] * 6, "positive": [f"other {number}" for number in range(6)]})
     assert sorted(map(len, batches_of(rows, 3))) == [1, 1]

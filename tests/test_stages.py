@@ -108,18 +108,19 @@ def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path):
     """What a recorder leaves behind: every node of the graph, float16, a file a stage."""
-    monkeypatch.setattr(stages_module, "questions_kept", lambda: list(TEXTS))
+    names = {"node_ids": NODES["node_id"].to_numpy(dtype=str), "asked": np.array(TEXTS)}
     rng = np.random.default_rng(0)
     for number in range(11):
         vectors = {"nodes": rng.normal(size=(len(NODES), 8)), "texts": rng.normal(size=(len(TEXTS), 8))}
-        np.savez(tmp_path / f"stage-{number}.npz", **{key: unit(v).astype(np.float16) for key, v in vectors.items()})
+        halves = {key: unit(vector).astype(np.float16) for key, vector in vectors.items()}
+        np.savez(tmp_path / f"stage-{number}.npz", **names, **halves)
     return tmp_path
 
 
-def test_stages_are_gathered_in_the_order_of_their_numbers(folder, graph):
-    gathered = gather(folder, graph)
+def test_stages_are_gathered_in_the_order_of_their_numbers(folder):
+    gathered = gather(folder)
     assert gathered.node_vectors.shape == (11, len(NODES), 8)
     assert gathered.text_vectors.shape == (11, len(TEXTS), 8)
     assert gathered.node_ids == NODES["node_id"].tolist()
@@ -128,15 +129,23 @@ def test_stages_are_gathered_in_the_order_of_their_numbers(folder, graph):
         assert np.array_equal(gathered.text_vectors[10], tenth["texts"].astype(np.float32))
 
 
-def test_a_missing_stage_is_not_passed_over(folder, graph):
+def test_a_missing_stage_is_not_passed_over(folder):
     (folder / "stage-4.npz").unlink()
     with pytest.raises(ValueError, match=r"must hold stage-0\.npz, stage-1\.npz and so on"):
-        gather(folder, graph)
+        gather(folder)
 
 
-def test_an_empty_folder_holds_no_stages(tmp_path, graph):
+def test_stages_of_two_recordings_are_not_mixed(folder):
+    with np.load(folder / "stage-3.npz") as third:
+        others = dict(third) | {"asked": third["asked"][::-1]}
+    np.savez(folder / "stage-3.npz", **others)
+    with pytest.raises(ValueError, match=r"stage-3\.npz is of other nodes or questions"):
+        gather(folder)
+
+
+def test_an_empty_folder_holds_no_stages(tmp_path):
     with pytest.raises(ValueError, match="it has \\[\\]"):
-        gather(tmp_path, graph)
+        gather(tmp_path)
 
 
 def test_fewer_dimensions_keep_cosines_and_rankings():

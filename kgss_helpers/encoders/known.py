@@ -9,6 +9,7 @@ import numpy as np
 
 from kgss_helpers.encoders.sentence import encode
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.memory import release_memory
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,6 +40,7 @@ class KnownVectors:
         """What a model makes of one document a node, and of the questions; ``bf16`` as for `encode`."""
         distinct = list(dict.fromkeys(questions))
         vectors = encode(model, [*documents, *distinct], bf16=bf16)
+        release_memory()
         nodes, texts = np.split(vectors, [len(documents)])
         return cls(nodes, dict(zip(distinct, texts, strict=True)), name=name)
 

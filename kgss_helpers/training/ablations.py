@@ -62,7 +62,7 @@ class Setting:
         seed: Of the rows, their order and dropout.
     """
 
-    rows: int = 6_144
+    rows: int = 12_288
     skills: float = 0.5
     batch_size: int = 128
     learning_rate: float = 2e-4
@@ -76,16 +76,19 @@ class Setting:
 SETTINGS = {
     "untuned": Setting(rows=0),
     "batch 16": Setting(batch_size=16),
+    "batch 64": Setting(batch_size=64),
     "batch 128": Setting(),
+    "batch 256": Setting(batch_size=256, loss="cached"),
     "batch 1024": Setting(batch_size=1024, loss="cached"),
     "both directions": Setting(loss="both directions"),
     "film descriptions": Setting(negatives="film"),
     "other people's descriptions": Setting(negatives="person"),
     "two people's descriptions": Setting(negatives="person", count=2),
     "mined": Setting(negatives="mined"),
+    "both directions, mined": Setting(loss="both directions", negatives="mined"),
 }
 BEST = Setting(rows=23_552, learning_rate=3e-4, loss="both directions")
-SEEDS = (0, 1)
+SEEDS = (0, 1, 2)
 SETTINGS |= {f"best, seed {seed}": Setting(**(asdict(BEST) | {"seed": seed})) for seed in SEEDS}
 
 

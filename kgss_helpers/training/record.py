@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.model.save(str(options.output / MODEL))
     config = settings | {"rows_an_epoch": len(rows), "minutes": round(run.seconds / 60, 1)}
     config |= machine(run.model.device, bf16=options.bf16)
-    keep(options.output, config, run.history, gather(options.output / OF_STAGES, graph) if record else None)
+    keep(options.output, config, run.history, gather(options.output / OF_STAGES) if record else None)
     print(f"Kept in {options.output}; to have it shown by the notebooks, copy the files to {RECORDED}")
     return 0
 

@@ -6,7 +6,6 @@ As a command, ``python -m kgss_helpers.training.sbert``, it records a whole run;
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import json
 import math
@@ -39,7 +38,14 @@ from transformers.trainer_utils import SaveStrategy
 
 from kgss_helpers.datasets._io import write_whole
 from kgss_helpers.encoders.pretrained import has_bf16
-from kgss_helpers.training.common import TrainingRun, pick_device, processes, seed_everything, undisturbed
+from kgss_helpers.memory import release_memory
+from kgss_helpers.training.common import (
+    TrainingRun,
+    pick_device,
+    processes,
+    seed_everything,
+    undisturbed,
+)
 
 MakeLoss = Callable[[SentenceTransformer], torch.nn.Module]
 OnEpochEnd = Callable[[SentenceTransformer, int], Mapping[str, float]]
@@ -145,6 +151,7 @@ def train_sbert(
         per_device_train_batch_size=batch_size, learning_rate=learning_rate, warmup_steps=warmup,
         logging_steps=log_every, report_to=monitors or "none",
     )  # fmt: skip
+    release_memory()
     recorder.begin(checkpoint)
     finished = True
     try:
@@ -164,7 +171,7 @@ def _let_go(trainer: Any) -> None:
     """Frees the optimizer, three times the model: the trainer and its parts hold each other, and so outlive a call."""
     trainer.optimizer = trainer.lr_scheduler = None
     trainer.accelerator.free_memory()
-    gc.collect()
+    release_memory()
 
 
 def check_monitors(report_to: Sequence[str]) -> list[str]:
@@ -373,6 +380,9 @@ class SortedBatches(DefaultBatchSampler):
         """Lists of row numbers, the same for the same seed and epoch."""
         rng = np.random.default_rng((self.seed, self.epoch))
         order = rng.permutation(len(self.lengths))
+        wanted = len(self) // self.processes
+        # Left out are random rows: those left after sorting would be the longest, epoch after epoch.
+        order, spare = np.split(order, [wanted * self.rows_a_step])
         steps: list[list[int]] = []
         waiting: list[int] = []
         pool_size = POOL * self.rows_a_step
@@ -380,7 +390,7 @@ class SortedBatches(DefaultBatchSampler):
             pool = np.concatenate([np.array(waiting, dtype=np.int64), order[start : start + pool_size]])
             full, waiting = self._pack(pool[np.argsort(self.lengths[pool], kind="stable")])
             steps += full
-        wanted = len(self) // self.processes
+        waiting += spare.tolist()
         while waiting and len(steps) < wanted:
             full, rest = self._pack(np.array(waiting), small=True)
             steps, waiting = steps + full, rest

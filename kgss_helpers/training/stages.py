@@ -69,8 +69,10 @@ class StageRecorder:
         vectors = KnownVectors.of(model, self.texts, self.questions, name=f"stage {epoch}", bf16=self.bf16)
         queries = np.stack([vectors.texts[text] for text in self.questions])
         _write_npz(
-            self.folder / f"stage-{epoch}.npz", nodes=vectors.nodes.astype(np.float16), texts=queries.astype(np.float16)
-        )
+            self.folder / f"stage-{epoch}.npz",
+            node_ids=self.graph.nodes["node_id"].to_numpy(dtype=str), nodes=vectors.nodes.astype(np.float16),
+            asked=np.array(self.questions), texts=queries.astype(np.float16),
+        )  # fmt: skip
         marks = exam.sit(vectors, split="validation", graph=self.graph, questions=exam.film_exam()[1]).marks
         return marks.groupby("family")["nDCG@10"].mean().round(4).to_dict()
 
@@ -228,17 +230,23 @@ def mean_cosines(vectors: np.ndarray, groups: Sequence[str]) -> tuple[float, flo
     return of_one / pairs_of_one, (everything - of_one) / (pairs - pairs_of_one)
 
 
-def gather(folder: Path | str, graph: KnowledgeGraph) -> Stages:
-    """All stages that a `StageRecorder` kept in a folder, at full size; raises ValueError where one is missing."""
+def gather(folder: Path | str) -> Stages:
+    """All stages that a `StageRecorder` kept in a folder, at full size.
+
+    Raises:
+        ValueError: A stage is missing, or is of other nodes or questions than the first.
+    """
     paths = sorted(Path(folder).glob("stage-*.npz"), key=lambda path: int(path.stem.removeprefix("stage-")))
     if [path.stem for path in paths] != [f"stage-{number}" for number in range(len(paths))] or not paths:
         raise ValueError(f"{folder} must hold stage-0.npz, stage-1.npz and so on; it has {[p.name for p in paths]}")
-    nodes, texts = [], []
+    kept: list[dict[str, np.ndarray]] = []
     for path in paths:
         with np.load(path, allow_pickle=False) as stage:
-            nodes.append(stage["nodes"].astype(np.float32))
-            texts.append(stage["texts"].astype(np.float32))
-    return Stages(graph.nodes["node_id"].tolist(), questions_kept(), np.stack(nodes), np.stack(texts))
+            kept.append(dict(stage))
+        if any(not np.array_equal(kept[-1][name], kept[0][name]) for name in ("node_ids", "asked")):
+            raise ValueError(f"{path} is of other nodes or questions than stage-0.npz; record both in one run")
+    nodes, texts = (np.stack([stage[name].astype(np.float32) for stage in kept]) for name in ("nodes", "texts"))
+    return Stages(kept[0]["node_ids"].tolist(), kept[0]["asked"].tolist(), nodes, texts)
 
 
 def compact(stages: Stages, dimensions: int = DIMENSIONS) -> Stages:
