@@ -111,10 +111,10 @@ def mined_negatives(
 
     true, kinds = facts_of(graph), graph.nodes.set_index("node_id")["node_type"]
     among = rows if among is None else among
+    pools = dict(list(among.groupby([among["relation"], among["node_id"].map(kinds)], sort=False)))
     parts = []
-    for (relation, kind), part in rows.groupby([rows["relation"], rows["node_id"].map(kinds)], sort=False):
-        alike = (among["relation"] == relation) & (among["node_id"].map(kinds) == kind)
-        pool = among[alike].drop_duplicates("positive")
+    for of_a_kind, part in rows.groupby([rows["relation"], rows["node_id"].map(kinds)], sort=False):
+        pool = pools.get(of_a_kind, among.head(0)).drop_duplicates("positive")
         texts, facts = pool["positive"].to_numpy(), pool["fact"].to_numpy()
         anchors = part["anchor"].unique()
         hits = semantic_search(

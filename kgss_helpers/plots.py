@@ -381,6 +381,7 @@ SIDES = (
     "middle right", "middle left", "top center", "bottom center",
     "top right", "bottom right", "top left", "bottom left",
 )  # fmt: skip
+UPRIGHT = {"top": 1, "middle": 0, "bottom": -1}
 
 
 def label_sides(places: np.ndarray, labels: Sequence[str], *, size: float = 11) -> list[str]:
@@ -392,7 +393,7 @@ def label_sides(places: np.ndarray, labels: Sequence[str], *, size: float = 11) 
         for side in SIDES:
             upright, across = side.split()
             left = {"right": x + 9, "left": x - 9 - wide, "center": x - wide / 2}[across]
-            middle = y + {"top": 1, "middle": 0, "bottom": -1}[upright] * (20 if across == "center" else 15)
+            middle = y + UPRIGHT[upright] * (20 if across == "center" else 15)
             boxes[side] = (left, middle - high / 2, left + wide, middle + high / 2)
         sides.append(min(SIDES, key=lambda side: sum(_overlap(boxes[side], other) for other in taken)))
         taken.append(boxes[sides[-1]])
@@ -405,7 +406,7 @@ def _label_apart(panel: Axes, labels: Sequence[str], points: np.ndarray, *, size
         labels, points, label_sides(panel.transData.transform(points), labels, size=size), strict=True
     ):
         upright, across = side.split()
-        rise = {"top": 1, "middle": 0, "bottom": -1}[upright] * (13 if across == "center" else 9)
+        rise = UPRIGHT[upright] * (13 if across == "center" else 9)
         shift = {"right": 7, "left": -7, "center": 0}[across]
         aligned = {"right": "left", "left": "right", "center": "center"}[across]
         panel.annotate(

@@ -39,13 +39,7 @@ from transformers.trainer_utils import SaveStrategy
 from kgss_helpers.datasets._io import write_whole
 from kgss_helpers.encoders.pretrained import has_bf16
 from kgss_helpers.memory import release_memory
-from kgss_helpers.training.common import (
-    TrainingRun,
-    pick_device,
-    processes,
-    seed_everything,
-    undisturbed,
-)
+from kgss_helpers.training.common import TrainingRun, pick_device, processes, seed_everything, undisturbed
 
 MakeLoss = Callable[[SentenceTransformer], torch.nn.Module]
 OnEpochEnd = Callable[[SentenceTransformer, int], Mapping[str, float]]
