@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.encoders.pretrained import offline_model_path
-from kgss_helpers.memory import return_large_blocks
-from kgss_helpers.training.common import pick_device
+from kgss_helpers.compute import pick_device, return_large_blocks
+from kgss_helpers.methods.pretrained import offline_model_path
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -57,7 +56,7 @@ def _prepare_figures() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)
     import plotly.io as pio
 
-    from kgss_helpers.plots import MATPLOTLIB_STYLE
+    from kgss_helpers.show.charts import MATPLOTLIB_STYLE
 
     mpl.rcParams.update(MATPLOTLIB_STYLE)
     pio.renderers.default = os.environ.get("KGSS_PLOTLY_RENDERER", "plotly_mimetype")

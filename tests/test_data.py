@@ -12,9 +12,10 @@ from collections import Counter, defaultdict
 
 import pytest
 from helpers import write_json_lines
+from kgss_helpers.datasets._io import slug, spelling
+from kgss_helpers.questions import GENRE_WORDS
 
 from kgss_helpers.datasets import load_films
-from kgss_helpers.datasets._io import slug, spelling
 from kgss_helpers.datasets.films import (
     DATA,
     ROLES,
@@ -26,7 +27,6 @@ from kgss_helpers.datasets.films import (
     without_brackets,
 )
 from kgss_helpers.graph import GraphError
-from kgss_helpers.questions import GENRE_WORDS
 
 FILMS, PEOPLE = DATA / "films.jsonl", DATA / "people.csv"
 FIELDS = [

@@ -5,9 +5,10 @@ import re
 from collections import Counter
 from functools import cache
 
+from kgss_helpers.questions import FAMILIES, load_questions
+
 from kgss_helpers.datasets.films import DATA, Film, person_id, read_films, read_people
 from kgss_helpers.frontdoor.environment import ROOT
-from kgss_helpers.questions import FAMILIES, load_questions
 
 CARD = (DATA / "README.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,6 @@ import warnings
 
 import pandas as pd
 import pytest
-
 from kgss_helpers.datasets._io import (
     GraphBuilder,
     find_file,
@@ -18,6 +17,7 @@ from kgss_helpers.datasets._io import (
     spelling,
     year_of,
 )
+
 from kgss_helpers.graph import GraphError
 
 

@@ -5,13 +5,13 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
-
 from kgss_helpers.encoders import pretrained
 from kgss_helpers.encoders.pretrained import check_offline_model, has_bf16, load_pretrained, offline_model_path
 from kgss_helpers.encoders.sentence import SentenceEncoder, encode
+from kgss_helpers.verbalize import documents
+
 from kgss_helpers.exam import Encoder, answer
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.verbalize import documents
 
 
 @pytest.fixture

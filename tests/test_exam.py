@@ -7,10 +7,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-
-from kgss_helpers import exam
 from kgss_helpers.baselines import Popularity, Random, WordMatch
 from kgss_helpers.datasets._io import slug
+from kgss_helpers.questions import FAMILIES, Question
+
+from kgss_helpers import exam
 from kgss_helpers.exam import (
     ALL,
     METRICS,
@@ -26,7 +27,6 @@ from kgss_helpers.exam import (
     table,
 )
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.questions import FAMILIES, Question
 
 NODES = pd.DataFrame(
     [(f"f{number}", "project", f"Film {number}") for number in range(6)]

@@ -8,12 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-
-from kgss_helpers import questions as module
-from kgss_helpers.datasets import load_films
-from kgss_helpers.datasets.films import DATA, ROLES, project_id, read_films, without_brackets
-from kgss_helpers.exam import mark, rank
-from kgss_helpers.graph import GraphError, KnowledgeGraph
 from kgss_helpers.questions import (
     ALIKE_PHRASINGS,
     CREDIT_PHRASINGS,
@@ -34,6 +28,12 @@ from kgss_helpers.questions import (
     save_questions,
     skilled_people,
 )
+
+from kgss_helpers import questions as module
+from kgss_helpers.datasets import load_films
+from kgss_helpers.datasets.films import DATA, ROLES, project_id, read_films, without_brackets
+from kgss_helpers.exam import mark, rank
+from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import Dataset
-
-from kgss_helpers import exam
 from kgss_helpers.encoders.pretrained import load_pretrained
 from kgss_helpers.encoders.sentence import encode
 from kgss_helpers.questions import ALIKE_PHRASINGS, CREDIT_PHRASINGS, ROLE_AND_GENRE_PHRASINGS
-from kgss_helpers.training.sbert import SortedBatches, train_sbert
 from kgss_helpers.verbalize import HAS_GENRE, HAS_KEYWORD, documents, training_rows
+
+from kgss_helpers import exam
+from kgss_helpers.training.sbert import SortedBatches, train_sbert
 
 TEXTS = ["name", "films", "skills"]
 

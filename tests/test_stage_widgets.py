@@ -6,9 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import tables
-
-from kgss_helpers import exam, plots
-from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.stage_widgets import (
     RULES,
     Rule,
@@ -24,6 +21,9 @@ from kgss_helpers.stage_widgets import (
 )
 from kgss_helpers.training.stages import RETRIEVAL, Stages, skill_counts
 from kgss_helpers.verbalize import SKILLS
+
+from kgss_helpers import exam, plots
+from kgss_helpers.graph import KnowledgeGraph
 
 SCRIPT = "<script>alert('x')</script>"
 NODES, EDGES = tables(

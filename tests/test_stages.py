@@ -4,11 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import tables
-
-from kgss_helpers import exam
-from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.questions import Question
-from kgss_helpers.training import stages as stages_module
 from kgss_helpers.training.stages import (
     RECORDED,
     RETRIEVAL,
@@ -22,6 +18,10 @@ from kgss_helpers.training.stages import (
     skill_counts,
 )
 from kgss_helpers.verbalize import SKILLS
+
+from kgss_helpers import exam
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.training import stages as stages_module
 
 PEOPLE, PROJECTS = 30, 20
 TEXTS = [*SKILLS.values(), "a heist", "space battle"]

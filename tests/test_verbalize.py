@@ -3,13 +3,13 @@
 import pandas as pd
 import pytest
 from helpers import tables
+from kgss_helpers.verbalize import VERBS, documents, sentence, sentences, skill_phrases, skills_of, training_rows, verb
 
 from kgss_helpers import verbalize
 from kgss_helpers.datasets import load_films
 from kgss_helpers.datasets.films import ROLES
 from kgss_helpers.exam import film_exam
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.verbalize import VERBS, documents, sentence, sentences, skill_phrases, skills_of, training_rows, verb
 
 NODES, EDGES = tables(
     [

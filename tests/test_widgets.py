@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import tables
-
 from kgss_helpers.baselines import WordMatch
-from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.questions import Question
 from kgss_helpers.widgets import (
     SHOWN,
@@ -22,6 +20,8 @@ from kgss_helpers.widgets import (
     marked_answers,
     steps,
 )
+
+from kgss_helpers.graph import KnowledgeGraph
 
 SCRIPT = "<script>alert('x')</script>"
 NODES, EDGES = tables(

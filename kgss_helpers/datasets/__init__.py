@@ -1,11 +1,11 @@
 """Where graphs come from: one module a source, each with a function that returns a `KnowledgeGraph`."""
 
 from kgss_helpers.datasets.arxiv import load_arxiv
+from kgss_helpers.datasets.csv_files import load_csv
 from kgss_helpers.datasets.films import load_films
 from kgss_helpers.datasets.imdb import load_imdb
-from kgss_helpers.datasets.links import load_link_records
+from kgss_helpers.datasets.link_records import load_link_records
 from kgss_helpers.datasets.movielens import load_movielens
-from kgss_helpers.datasets.own import load_csv
 from kgss_helpers.datasets.synthetic import synthetic_graph
 from kgss_helpers.datasets.tmdb import load_tmdb5000
 from kgss_helpers.datasets.triples import load_triples

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kgss_helpers.datasets._io import BadRows, GraphBuilder, read_json_lines, year_of
-from kgss_helpers.datasets.films import HAS_GENRE
+from kgss_helpers.datasets.builder import GraphBuilder, year_of
+from kgss_helpers.files import BadRows, read_json_lines
+from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 

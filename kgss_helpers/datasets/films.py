@@ -8,22 +8,11 @@ from typing import TypedDict
 
 import pandas as pd
 
-from kgss_helpers.datasets._io import GraphBuilder, first_error, read_json_lines, read_table, slug
+from kgss_helpers.datasets.builder import GraphBuilder
+from kgss_helpers.datasets.tables import read_table
+from kgss_helpers.files import DATA, first_error, read_json_lines, slug
+from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD, ROLES
 from kgss_helpers.graph import GraphError, KnowledgeGraph
-
-DATA = Path(__file__).resolve().parents[2] / "data"
-ROLES = (
-    "Director", "Screenwriter", "Producer", "Actor", "Voice actor", "Composer", "Cinematographer", "Editor",
-    "Casting director", "Production designer", "Costume designer", "Visual effects artist", "Animator", "Puppeteer",
-)  # fmt: skip
-HAS_GENRE, HAS_KEYWORD = "has genre", "has keyword"
-TEST_SUBJECTS = (
-    "George Lucas", "Steven Spielberg", "Kathleen Kennedy", "Frank Marshall", "Roger Corman", "Harrison Ford",
-    "Carrie Fisher", "Samuel L. Jackson", "Ewan McGregor", "Mark Hamill", "John Williams", "James Newton Howard",
-    "James Horner", "Frank Oz", "Phil Tippett", "Kevin Michael Richardson", "Nina Gold", "Jina Jay", "John Lasseter",
-    "Hayao Miyazaki",
-)  # fmt: skip
-"""People of many crafts whom examples draw on; tests watch that the data knows each of them well."""
 
 
 class Film(TypedDict):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgss_helpers.datasets._io import BadRows, GraphBuilder, find_file, read_chunks, year_of
-from kgss_helpers.datasets.films import HAS_GENRE
-from kgss_helpers.datasets.roles import role_of
+from kgss_helpers.datasets.builder import GraphBuilder, year_of
+from kgss_helpers.datasets.tables import find_file, read_chunks
+from kgss_helpers.files import BadRows
+from kgss_helpers.films.roles import HAS_GENRE, role_of
 from kgss_helpers.graph import KnowledgeGraph
 
 MISSING = r"\N"

@@ -6,8 +6,10 @@ import re
 from math import isfinite
 from pathlib import Path
 
-from kgss_helpers.datasets._io import BadRows, GraphBuilder, find_file, read_chunks, year_of
-from kgss_helpers.datasets.films import HAS_GENRE, HAS_KEYWORD
+from kgss_helpers.datasets.builder import GraphBuilder, year_of
+from kgss_helpers.datasets.tables import find_file, read_chunks
+from kgss_helpers.files import BadRows
+from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 LIKES, DISLIKES = "likes", "dislikes"

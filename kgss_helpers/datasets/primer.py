@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgss_helpers.datasets._io import require_file
-from kgss_helpers.datasets.films import DATA
+from kgss_helpers.files import DATA, require_file
 
 PRIMER = DATA / "primer"
 LABELS = ("entailment", "neutral", "contradiction")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.datasets.films import HAS_GENRE, HAS_KEYWORD, ROLES
+from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD, ROLES
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 GENRES = 19

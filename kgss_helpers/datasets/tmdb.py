@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgss_helpers.datasets._io import BadRows, GraphBuilder, read_table, year_of
-from kgss_helpers.datasets.films import HAS_GENRE, HAS_KEYWORD
-from kgss_helpers.datasets.roles import role_of
+from kgss_helpers.datasets.builder import GraphBuilder, year_of
+from kgss_helpers.datasets.tables import read_table
+from kgss_helpers.files import BadRows
+from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD, role_of
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgss_helpers.datasets._io import BadRows, announce, counted, find_file, open_bytes
+from kgss_helpers.datasets.tables import find_file
+from kgss_helpers.files import BadRows, announce, counted, open_bytes
 from kgss_helpers.graph import EDGE_COLUMNS, GraphError, KnowledgeGraph
 
 

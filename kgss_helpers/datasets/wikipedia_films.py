@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from kgss_helpers.datasets._io import GraphBuilder, slug
-from kgss_helpers.datasets.films import HAS_GENRE
+from kgss_helpers.datasets.builder import GraphBuilder
+from kgss_helpers.files import slug
+from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 COMMIT = "91ae721"

@@ -175,7 +175,7 @@ def notebooks(options: argparse.Namespace) -> int:
 
 def exam(options: argparse.Namespace) -> int:
     """Print the exam's table."""
-    from kgss_helpers.exam import main as sit
+    from kgss_helpers.exam.command import main as sit
 
     return sit(options.rest)
 

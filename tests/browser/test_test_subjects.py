@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
-
 from kgss_helpers.verbalize import SKILLS
+from playwright.sync_api import expect
 
 from .lab import HOSTILE, Lab, Notebook, Widget
 

@@ -1,0 +1,427 @@
+"""For notebook 12: somebody's skills, a map that moves, a question asked at two epochs, and its figures.
+
+Each widget is a thin face over a pure function, and no model is asked: all vectors were kept. Whatever a user types or
+a graph contains is escaped before it becomes HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import ipywidgets as ipw
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from kgss_helpers.chapters.ch12_figures import epoch_title, label_sides, people_map
+from kgss_helpers.exam.films import film_exam
+from kgss_helpers.films.roles import HAS_GENRE, SKILLS
+from kgss_helpers.films.skills import skill_counts
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.runs.epochs import RETRIEVAL, Epochs
+from kgss_helpers.show.graph_view import card, lookup
+from kgss_helpers.text.sentences import listed, verb
+
+if TYPE_CHECKING:
+    pass
+
+
+DOCUMENTARY = "genre:documentary"
+ABOUT = re.compile(r"documentary movie about (?P<name>.+)")
+HELD_OUT = " (held out)"
+RIGHT = {"right": "✓", "held out": "✓ held out", "": ""}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What proves an answer: so many credits in a role, among projects of one of these genres or keywords.
+
+    Attributes:
+        targets: Ids of genres and keywords; every project counts if there are none.
+        role: Asks for people in this role; for the projects themselves if there is none.
+        at_least: So many projects.
+    """
+
+    targets: tuple[str, ...] = ()
+    role: str = ""
+    at_least: int = 1
+
+
+RULES = {
+    "a director of sci-fi movies": Rule(("genre:science-fiction",), "Director", 3),
+    "someone who builds monsters for horror films": Rule(("genre:horror",), "Visual effects artist", 3),
+    "a voice for a cartoon": Rule(("genre:animation",), "Voice actor"),
+    "music for a space adventure": Rule(("genre:science-fiction",), "Composer", 3),
+    "who can find the actors for a costume drama?": Rule(("genre:history",), "Casting director", 3),
+    "a stop-motion animator": Rule(("keyword:stop-motion",), "Animator"),
+    "space battle": Rule(("keyword:space-battle",)),
+    "a shark in the water": Rule(("keyword:shark",)),
+    "robots that want to be human": Rule(("keyword:robot", "keyword:android")),
+    "a heist that goes wrong": Rule(("keyword:heist",)),
+} | {skill: Rule(role=role) for role, skill in SKILLS.items()}
+
+
+def people_called(graph: KnowledgeGraph, text: str) -> tuple[list[str], str]:
+    """Like `lookup`, among people only: their ids, most credited first, and a message as HTML."""
+    found, message = lookup(graph.subgraph(node_types=["person"]), text)
+    return sorted(found, key=lambda node_id: -graph.degree.iloc[graph.position(node_id)]), message
+
+
+def in_words(values: pd.Series) -> str:
+    """``"Producing 17, Directing 3"``: largest first, without zeros; shares with two decimals."""
+    shown = values[values > 0].sort_values(ascending=False, kind="stable")
+    form = "{} {:.2f}" if pd.api.types.is_float_dtype(values) else "{} {}"
+    return ", ".join(form.format(name, value) for name, value in shown.items())
+
+
+def skill_paths(epochs: Epochs, counts: pd.DataFrame, node_id: str) -> pd.DataFrame:
+    """How likely each skill is for one person at each epoch, likeliest at the end first.
+
+    Rows are skills; columns ``credits``, as the graph counts them (`skill_counts`), and `Epochs.labels`. Raises
+    ValueError for somebody who was not kept.
+    """
+    likely = [epochs.affinities(epoch, people=[node_id]).iloc[0] for epoch in range(len(epochs))]
+    table = pd.concat(likely, axis=1, keys=epochs.labels)
+    known = counts.loc[node_id] if node_id in counts.index else pd.Series(0, index=table.index)
+    table.insert(0, "credits", known.reindex(table.index, fill_value=0))
+    return table.sort_values(epochs.labels[-1], ascending=False, kind="stable").rename_axis("skill")
+
+
+def right_answers(graph: KnowledgeGraph, text: str, *, seen: KnowledgeGraph | None = None) -> dict[str, str]:
+    """What the graph proves to be right for a text, and why, in words.
+
+    A node's own name asks for what it is joined to; ``"documentary movie about …"`` for documentaries in which that
+    person appears, or which name that person in their title; a text of `RULES` for what its rule says; a question of
+    the exam for its own answers. Nothing is right for any other text.
+
+    Args:
+        graph: With all edges, those that were held out included.
+        text: What is asked.
+        seen: The graph that a method learned from; reasons that it does not hold are marked as held out.
+    """
+    about = ABOUT.fullmatch(text)
+    named = graph.find(about["name"] if about else text)["node_id"].tolist()
+    if about:
+        return _documentaries(graph, about["name"], named)
+    if text in RULES:
+        return _by_rule(graph, RULES[text])
+    if named:
+        return _joined(graph, named, seen)
+    asked = next((question for question in film_exam()[1] if question.text == text), None)
+    return dict.fromkeys(asked.relevant, "right in the exam") if asked else {}
+
+
+def answers_after(
+    epochs: Epochs,
+    graph: KnowledgeGraph,
+    text: str,
+    epoch: int,
+    node_type: str,
+    k: int = 15,
+    *,
+    seen: KnowledgeGraph | None = None,
+    among: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """What the space after an epoch answers to a text that was kept, best first.
+
+    Args:
+        epochs: Vectors of nodes and texts.
+        graph: Says what is right (`right_answers`); all edges.
+        text: One that was kept.
+        epoch: 0 is the untuned model.
+        node_type: ``"person"`` or ``"project"``.
+        k: So many answers.
+        seen: As for `right_answers`.
+        among: Only these node ids, for instance of people with several credits.
+
+    Returns:
+        ``place``, ``answer``, ``right`` (✓ or empty; held-out ones are marked) and ``why``.
+
+    Raises:
+        ValueError: The text was not kept.
+    """
+    space = epochs[epoch]
+    if text not in space.texts:
+        raise ValueError(
+            f"no vector was kept for {text!r}; there are {len(space.texts)} texts, such as {RETRIEVAL[0]!r}"
+        )
+    found = space.search(space.texts[text], k, node_type=node_type, among=among)
+    return _ticked(graph, found["node_id"], right_answers(graph, text, seen=seen))
+
+
+def check_names(graph: KnowledgeGraph, names: Iterable[str], right: Mapping[str, str], node_type: str) -> pd.DataFrame:
+    """Checks a list of names that comes from anywhere against what the graph proves.
+
+    Args:
+        graph: Where the names are looked up; of several nodes of a name the right one counts, else the most connected.
+        names: For instance a published list.
+        right: As from `right_answers`.
+        node_type: Only nodes of this type.
+
+    Returns:
+        Columns as from `answers_after`, and ``found``: whether the graph has such a name.
+    """
+    rows = []
+    for name in map(str.strip, names):
+        nodes = graph.find(name, node_type)["node_id"].tolist()
+        best = next((node_id for node_id in nodes if node_id in right), None)
+        rows.append((name, bool(nodes), RIGHT["right"] if best else "", right[best] if best else ""))
+    table = pd.DataFrame(rows, columns=["answer", "found", "right", "why"])
+    table.loc[~table["found"], "why"] = "not in the graph"
+    table.insert(0, "place", range(1, len(table) + 1))
+    return table
+
+
+def _ticked(graph: KnowledgeGraph, node_ids: Iterable[str], right: Mapping[str, str]) -> pd.DataFrame:
+    node_ids = list(node_ids)
+    reasons = [right.get(node_id, "") for node_id in node_ids]
+    kinds = ["" if not why else "held out" if why.endswith(HELD_OUT) else "right" for why in reasons]
+    return pd.DataFrame(
+        {
+            "place": range(1, len(node_ids) + 1),
+            "answer": [graph.node(node_id)["name"] for node_id in node_ids],
+            "right": [RIGHT[kind] for kind in kinds],
+            "why": reasons,
+        }
+    )
+
+
+def _documentaries(graph: KnowledgeGraph, name: str, named: Sequence[str]) -> dict[str, str]:
+    films = graph.neighbours(DOCUMENTARY, relation=HAS_GENRE)
+    appears = {
+        film for node_id in named for film in graph.neighbours(node_id, relation="Actor", direction="out")["node_id"]
+    }
+    return {
+        node_id: f"a documentary that names {name}" if name.casefold() in title.casefold() else f"{name} appears in it"
+        for node_id, title in zip(films["node_id"], films["name"], strict=True)
+        if node_id in appears or name.casefold() in title.casefold()
+    }
+
+
+def _by_rule(graph: KnowledgeGraph, rule: Rule) -> dict[str, str]:
+    names = [graph.node(target)["name"] for target in rule.targets]
+    what = " or ".join(names)
+    edges = graph.edges
+    projects = set(edges["source"][edges["target"].isin(rule.targets)]) if rule.targets else None
+    if not rule.role:
+        return dict.fromkeys(sorted(projects or ()), what)
+    held = edges[edges["relation"] == rule.role]
+    if projects is not None:
+        held = held[held["target"].isin(projects)]
+    counted = held.groupby("source")["target"].nunique()
+    among = f" ({what})" if names else ""
+    return {
+        person: f"{rule.role} of {count} film{'s' * (count != 1)}{among}"
+        for person, count in counted[counted >= rule.at_least].items()
+    }
+
+
+def _joined(graph: KnowledgeGraph, named: Sequence[str], seen: KnowledgeGraph | None) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for node_id in named:
+        here = graph.node(node_id)["name"]
+        for (other, direction), rows in graph.neighbours(node_id).groupby(["node_id", "direction"], sort=False):
+            said = [verb(relation) for relation in rows["relation"]]
+            ends = (here, "it") if direction == "out" else ("it", here)
+            found.setdefault(other, []).append(f"{ends[0]} {listed(said)} {ends[1]}")
+    known = set(found)
+    if seen is not None:
+        known = {other for node_id in named for other in seen.neighbours(node_id)["node_id"]}
+    return {other: "; ".join(said) + ("" if other in known else HELD_OUT) for other, said in found.items()}
+
+
+def _as_html(table: pd.DataFrame, heading: str) -> str:
+    right = int((table["right"] != "").sum())
+    rows = table.to_html(index=False, border=0).replace("<th>", "<th style='text-align:left'>")
+    return f"<div style='line-height:1.3'><b>{escape(heading)}</b>: {right} of {len(table)} right{rows}</div>"
+
+
+def _paths_as_html(table: pd.DataFrame) -> str:
+    """Likelihoods in percent; the likelier, the darker, and what the graph credits in bold."""
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in ("skill", *table.columns))
+    rows = []
+    for skill, values in table.iterrows():
+        cells = [f"<td>{int(values.iloc[0]) or ''}</td>"]
+        for value in values.iloc[1:]:
+            color = "white" if value > 0.6 else "black"
+            shade = f"background:rgba(0,114,178,{value:.2f});color:{color}"
+            cells.append(f"<td style='{shade};text-align:right;min-width:2.2em'>{100 * value:.0f}</td>")
+        name = escape(str(skill))
+        rows.append(f"<tr><td>{f'<b>{name} ✓</b>' if values.iloc[0] else name}</td>{''.join(cells)}</tr>")
+    return f"<table style='line-height:1.4'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def first_skills(affinities: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """The skill that each person's vector is nearest to, beside what the graph says.
+
+    Args:
+        affinities: As from `Epochs.affinities`.
+        counts: As from `skill_counts`.
+
+    Returns:
+        A row for each person of both tables: ``first`` (the likeliest skill), ``likelihood``, ``main`` (whether the
+        graph has no more credits in any other skill), ``any`` (whether it has one in this skill) and ``credits``.
+    """
+    people = affinities.index.intersection(counts.index)
+    likely, known = affinities.loc[people], counts.loc[people, affinities.columns].to_numpy()
+    rows, first = np.arange(len(people)), likely.to_numpy().argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "first": likely.columns[first],
+            "likelihood": likely.to_numpy()[rows, first],
+            "main": known[rows, first] == known.max(axis=1),
+            "any": known[rows, first] > 0,
+            "credits": known.sum(axis=1),
+        },
+        index=people,
+    )
+
+
+def mean_cosines(vectors: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
+    """Mean cosine of two of one group, and of two of different groups; ``vectors`` are unit vectors, one a row.
+
+    A sum over all pairs is the square of a sum of vectors, so no matrix of all cosines is needed.
+    """
+    codes, names = pd.factorize(np.asarray(groups))
+    members = np.eye(len(names))[codes]
+    itself, pairs_of_one = float((vectors**2).sum()), float((members.sum(axis=0) ** 2).sum() - len(codes))
+    of_one = float(((members.T @ vectors) ** 2).sum()) - itself
+    everything, pairs = float((vectors.sum(axis=0) ** 2).sum()) - itself, len(codes) ** 2 - len(codes)
+    return of_one / pairs_of_one, (everything - of_one) / (pairs - pairs_of_one)
+
+
+class SkillAffinity(ipw.VBox):
+    """Type anybody's name: how likely each skill is at each epoch, beside the credits that the graph counts."""
+
+    def __init__(self, epochs: Epochs, graph: KnowledgeGraph, start: str) -> None:
+        self.epochs, self.graph, self.counts = epochs, graph, skill_counts(graph)
+        self.name = ipw.Text(
+            placeholder="a person", description="Person", continuous_update=False, layout=ipw.Layout(width="60%")
+        )
+        self.message, self.result = ipw.HTML(), ipw.HTML()
+        self.which = ipw.Dropdown(options=[], description="Which one", layout=ipw.Layout(width="90%", display="none"))
+        self.name.observe(self._typed, names="value")
+        self.which.observe(lambda change: change["new"] and self.show(change["new"]), names="value")
+        super().__init__([self.name, self.message, self.which, self.result])
+        self.name.value = start
+
+    def __repr__(self) -> str:
+        return "<anybody's affinity to each skill, epoch by epoch: run this cell in JupyterLab>"
+
+    def show(self, node_id: str) -> None:
+        """Shows a person's table."""
+        table = skill_paths(self.epochs, self.counts, node_id)
+        note = "In percent, untuned and after each epoch. ✓: the graph credits it, so often."
+        self.result.value = card(self.graph, node_id) + f"<p>{note}</p>" + _paths_as_html(table)
+
+    def _typed(self, change: dict[str, str]) -> None:
+        if not change["new"].strip():
+            return
+        found, self.message.value = people_called(self.graph, change["new"])
+        self.which.options = []
+        self.which.layout.display = "none" if len(found) < 2 else None
+        if len(found) == 1:
+            self.show(found[0])
+        elif found:
+            self.which.options = [(self._told_apart(node_id), node_id) for node_id in found]
+            self.which.index = 0
+
+    def _told_apart(self, node_id: str) -> str:
+        known = in_words(self.counts.loc[node_id]) if node_id in self.counts.index else "no credits"
+        return f"{self.graph.node(node_id)['name']}: {known}"
+
+
+class EpochMap(ipw.VBox):
+    """People in two dimensions; a slider moves the dots from epoch to epoch.
+
+    Args:
+        points: As from `Epochs.maps`.
+        labels: Of the epochs.
+        names: Of the people.
+        groups: The group of each person, for colour and shape.
+    """
+
+    def __init__(self, points: np.ndarray, labels: Sequence[str], names: Sequence[str], groups: Sequence[str]) -> None:
+        self.points, self.labels, self.groups = points.round(3), list(labels), np.array(groups)
+        self.last_names = [name.split()[-1] for name in names]
+        self.figure = go.FigureWidget(people_map(self.points[0], names, groups, reach=np.abs(points).max()))
+        self.epoch = ipw.SelectionSlider(options=self.labels, description="Epochs", layout=ipw.Layout(width="80%"))
+        self.epoch.observe(lambda change: self._move(change["new"]), names="value")
+        super().__init__([self.epoch, self.figure])
+        self._move(self.epoch.value)
+
+    def __repr__(self) -> str:
+        return "<the people's map at each epoch, with a slider: run this cell in JupyterLab>"
+
+    def show(self, epoch: int) -> None:
+        """Moves the dots to where they lie after an epoch, as the slider does."""
+        self.epoch.value = self.labels[epoch]
+
+    def _move(self, label: str) -> None:
+        epoch = self.labels.index(label)
+        pixels = self.points[epoch] / np.abs(self.points).max() * (350, 220)
+        sides = np.array(label_sides(pixels, self.last_names, size=10))
+        with self.figure.batch_update():
+            for trace in self.figure.data:
+                rows = np.flatnonzero(self.groups == trace.meta)
+                trace.x, trace.y = self.points[epoch, rows, 0].tolist(), self.points[epoch, rows, 1].tolist()
+                trace.textposition = sides[rows].tolist()
+            self.figure.layout.title.text = f"The test subjects, {epoch_title(label)}"
+
+
+class EpochSearch(ipw.VBox):
+    """A question that was kept, asked untuned and after any epoch: answers side by side, right ones ticked.
+
+    Args:
+        epochs: Vectors of nodes and texts.
+        graph: Says what is right; all edges.
+        seen: The graph that the model learned from, so that held-out answers are marked.
+    """
+
+    def __init__(self, epochs: Epochs, graph: KnowledgeGraph, seen: KnowledgeGraph) -> None:
+        self.epochs, self.graph, self.seen = epochs, graph, seen
+        self.asked = {"retrieval test": list(RETRIEVAL), "skills": list(SKILLS.values())}
+        for question in film_exam()[1]:
+            if not question.anchor and not question.exclude:
+                self.asked.setdefault(f"exam: {question.family}", []).append(question.text)
+        self.asked = {kind: [text for text in texts if text in epochs[0].texts] for kind, texts in self.asked.items()}
+        self.asked = {kind: texts for kind, texts in self.asked.items() if texts}
+        self.kind = ipw.Dropdown(options=list(self.asked), description="Kind")
+        self.text = ipw.Dropdown(description="Question", layout=ipw.Layout(width="90%"))
+        self.node_type = ipw.Dropdown(options=["project", "person"], description="Asks for")
+        self.epoch = ipw.SelectionSlider(options=epochs.labels, value=epochs.labels[-1], description="Epochs")
+        self.result = ipw.HTML()
+        self.kind.observe(self._kind_chosen, names="value")
+        self.text.observe(self._text_chosen, names="value")
+        self.node_type.observe(lambda _: self.show(), names="value")
+        self.epoch.observe(lambda _: self.show(), names="value")
+        super().__init__([self.kind, self.text, self.node_type, self.epoch, self.result])
+        self._kind_chosen({"new": self.kind.value})
+
+    def __repr__(self) -> str:
+        return "<a question before and after training, to choose: run this cell in JupyterLab>"
+
+    def show(self) -> None:
+        """Shows the answers to what is chosen."""
+        tables = []
+        for label in dict.fromkeys([self.epochs.labels[0], self.epoch.value]):
+            epoch = self.epochs.labels.index(label)
+            found = answers_after(self.epochs, self.graph, self.text.value, epoch, self.node_type.value, seen=self.seen)
+            tables.append(_as_html(found, epoch_title(label)))
+        self.result.value = f"<div style='display:flex;gap:2em'>{''.join(tables)}</div>"
+
+    def _kind_chosen(self, change: dict[str, str]) -> None:
+        self.text.options = self.asked[change["new"]]
+        self.text.index = 0
+
+    def _text_chosen(self, change: dict[str, str]) -> None:
+        if change["new"] is None:
+            return
+        right = right_answers(self.graph, change["new"])
+        types = {node_id.split(":")[0] for node_id in right}
+        self.node_type.value = "person" if types == {"person"} else "project"
+        self.show()

@@ -1,0 +1,116 @@
+"""What this machine computes on: device and precision, seeds, processes, and memory given back."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import platform
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+LARGE = 2 << 20
+"""Bytes of a large block."""
+
+
+def glibc() -> ctypes.CDLL | None:
+    """The C library, if it is the one whose allocator can be told what to do (Linux with glibc)."""
+    return ctypes.CDLL(None) if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" else None
+
+
+def return_large_blocks() -> None:
+    """From now on, a large block goes back as soon as it is freed, where the system can be told so.
+
+    Left to itself, glibc keeps them after a training whose batches differ in shape: twice the memory (mallopt(3)).
+    """
+    if library := glibc():
+        for parameter, value in ((M_MMAP_THRESHOLD, LARGE), (M_TRIM_THRESHOLD, LARGE)):
+            library.mallopt(parameter, value)
+
+
+def release_memory() -> None:
+    """Gives back now what is garbage, and the holes between blocks in use, where the system can be told so.
+
+    Encoding and training leave hundreds of megabytes of such holes (malloc_trim(3)).
+    """
+    gc.collect()
+    if library := glibc():
+        library.malloc_trim(0)
+
+
+def processes() -> int:
+    """How many processes train together: as many as torchrun started, else 1."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first_process() -> bool:
+    """Whether this process writes files and prints; without torchrun it always does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def pick_device(device: str | None = None) -> str:
+    """``device`` if given, else ``"cuda"``, else ``"mps"``, else ``"cpu"``.
+
+    Under torchrun each process has a GPU of its own: ``"cuda"`` becomes ``"cuda:0"``, ``"cuda:1"`` and so on.
+
+    Raises:
+        ValueError: There are more processes than GPUs, or processes that cannot work together on this device.
+    """
+    import torch
+
+    together = processes() > 1
+    if device is None and torch.cuda.is_available():
+        device = "cuda"
+    elif device is None:
+        device = "mps" if torch.backends.mps.is_available() and not together else "cpu"
+    if together and device.startswith("mps"):
+        raise ValueError("processes cannot train together on mps: leave torchrun out, or pass the device cpu")
+    if device != "cuda" or "LOCAL_RANK" not in os.environ:
+        return device
+    own, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if own >= there:
+        raise ValueError(
+            f"each process needs a GPU of its own, and this machine has {there}: start fewer with --nproc-per-node, or "
+            "pass the device cpu"
+        )
+    return f"cuda:{own}"
+
+
+def seed_everything(seed: int) -> None:
+    """Python, NumPy and torch, on all devices."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries draw from the global state
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Measuring inside leaves the random numbers of torch as they were, so that it cannot change the training."""
+    import torch
+
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices), torch.no_grad():
+        yield
+
+
+def has_bf16(device: str) -> bool:
+    """Whether the device computes in bfloat16 at speed: CUDA from Ampere on, processors with AVX-512 BF16 or AMX.
+
+    The environment variable ``KGSS_BF16=0`` says no for all of them: many processors have no such instructions, and so
+    one can see on any machine what they do.
+    """
+    import torch
+
+    if os.environ.get("KGSS_BF16") == "0":
+        return False
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities() if device == "cpu" else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

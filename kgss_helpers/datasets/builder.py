@@ -1,0 +1,104 @@
+"""Collecting nodes and edges from records: ids, spellings, and a count of whatever is merged."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import pandas as pd
+
+from kgss_helpers.files import announce, slug
+from kgss_helpers.graph import EDGE_COLUMNS, NODE_COLUMNS, GraphError, KnowledgeGraph
+
+
+def year_of(text: str | None) -> int | None:
+    """The year with which a date begins, or None where there is none."""
+    found = re.match(r"\s*(\d{4})(?!\d)", text or "")
+    return int(found[1]) if found else None
+
+
+class GraphBuilder:
+    """Collects nodes and edges from records and counts what it merges, so that nothing disappears silently."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._nodes: dict[str, dict[str, object]] = {}
+        self._edges: dict[tuple[str, str, str], None] = {}
+        self._counts: dict[str, int] = {}
+        self._named: dict[tuple[str, str], str] = {}
+        self._spelled: dict[tuple[str, str], str] = {}
+
+    def node(self, node_id: str, node_type: str, name: str, description: str = "", **further: object) -> str:
+        """Adds a node unless its id is there already; returns the id."""
+        if not name.strip():
+            raise GraphError(f"{self.name}: the {node_type} {node_id!r} has an empty name; fill it in")
+        self._nodes.setdefault(
+            node_id, {"node_id": node_id, "node_type": node_type, "name": name, "description": description, **further}
+        )
+        return node_id
+
+    def __contains__(self, node_id: str) -> bool:
+        return node_id in self._nodes
+
+    def named(self, node_type: str, name: str) -> str:
+        """A node for which the name is the key (a genre, a keyword), added on first use; returns its id.
+
+        Spellings that differ in case, accents, blanks, full stops, commas, hyphens and apostrophes alone are one name,
+        which is counted; names that differ in more ("C" and "C++") are two nodes.
+        """
+        if (node_type, name) not in self._named:
+            self._named[node_type, name] = self._by_spelling(node_type, name)
+        return self._named[node_type, name]
+
+    def _by_spelling(self, node_type: str, name: str) -> str:
+        key = (node_type, spelling(name))
+        if key in self._spelled:
+            if self._nodes[self._spelled[key]]["name"] != name:
+                self.count("other spellings of a name merged with its first")
+            return self._spelled[key]
+        self._spelled[key] = self.node(self.free_id(f"{node_type}:{slug(name)}"), node_type, name)
+        return self._spelled[key]
+
+    def free_id(self, wanted: str) -> str:
+        """The id if no node has it, else with the first number behind it that is free."""
+        node_id, number = wanted, 1
+        while node_id in self:
+            number += 1
+            node_id = f"{wanted}-{number}"
+        return node_id
+
+    def edge(self, source: str, relation: str, target: str) -> None:
+        """Adds an edge; the same edge again is merged and counted."""
+        if (source, relation, target) in self._edges:
+            self.count("repeated edges merged")
+        self._edges[source, relation, target] = None
+
+    def count(self, what: str) -> None:
+        """Notes that something was left out or merged, to be reported in one warning at the end."""
+        self._counts[what] = self._counts.get(what, 0) + 1
+
+    def build(self, *, quiet: Iterable[str] = ()) -> KnowledgeGraph:
+        """The graph; what was counted becomes one warning, except for what ``quiet`` names as normal for the source.
+
+        ``year`` becomes a column of whole numbers, missing where there is none; other columns of text are empty there.
+        """
+        told = {what: count for what, count in self._counts.items() if what not in set(quiet)}
+        if told:
+            announce(f"{self.name}: " + "; ".join(f"{count:,} {what}" for what, count in told.items()))
+        nodes = pd.DataFrame(list(self._nodes.values())) if self._nodes else pd.DataFrame(columns=list(NODE_COLUMNS))
+        for column in nodes.columns.difference(NODE_COLUMNS):
+            if column == "year":
+                nodes[column] = nodes[column].astype("Int64")
+            elif isinstance(nodes[column].dtype, pd.StringDtype):
+                nodes[column] = nodes[column].fillna("")
+        edges = pd.DataFrame(list(self._edges), columns=list(EDGE_COLUMNS))
+        return KnowledgeGraph(nodes, edges, name=self.name)
+
+
+def spelling(name: str) -> str:
+    """What different spellings of one name have in common; a single letter or sign keeps its accent."""
+    plain = unicodedata.normalize("NFKD", name.replace("'", "").replace("’", "")).casefold()
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = re.sub(r"[\s_.,\-‐‑–—]+", " ", plain).strip()
+    return plain if len(plain) > 1 else unicodedata.normalize("NFKC", name).casefold().strip()

@@ -1,0 +1,10 @@
+"""One exam for every method: sit it, mark it with the field's own tools, and keep the rows beside each other.
+
+`sit` takes a graph and questions of any kind; without them it is the film exam (`kgss_helpers.exam.films`).
+"""
+
+from kgss_helpers.exam.films import film_exam, sit, table, training_graph
+from kgss_helpers.exam.results import ExamResult, recorded
+from kgss_helpers.exam.statistics import Interval, difference
+
+__all__ = ["ExamResult", "Interval", "difference", "film_exam", "recorded", "sit", "table", "training_graph"]

@@ -1,0 +1,77 @@
+"""Means with their intervals, and differences in pairs: one bootstrap (Efron 1979, by SciPy), one way to print it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from kgss_helpers.exam.results import ExamResult
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """A value with its 95 % interval; prints as ``0.42 [0.36, 0.48]``, with a sign as ``f"{gain:+}"``."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return format(self, "")
+
+    def __format__(self, sign: str) -> str:
+        if sign not in ("", "+"):
+            raise ValueError(f"an interval is printed as it is or with a sign ('+'), not as {sign!r}")
+        return "{0:{3}.2f} [{1:{3}.2f}, {2:{3}.2f}]".format(*self, sign)
+
+
+def mean_interval(*samples: Sequence[float] | np.ndarray, seed: int = 0) -> Interval:
+    """Mean of the samples' means; each sample is resampled on its own, so families of any size count the same."""
+    parts = [np.asarray(sample, dtype=float) for sample in samples]
+
+    def mean_of_means(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.mean([part.mean(axis=axis) for part in drawn], axis=0)
+
+    return _bootstrap(parts, mean_of_means, paired=False, vectorized=True, seed=seed)
+
+
+def paired_interval(statistic: Callable[..., float], *columns: np.ndarray, seed: int = 0) -> Interval:
+    """Any statistic of columns whose rows belong together: rows are resampled whole."""
+    return _bootstrap([np.asarray(column) for column in columns], statistic, paired=True, vectorized=False, seed=seed)
+
+
+def _bootstrap(
+    samples: list[np.ndarray], statistic: Callable[..., float], *, paired: bool, vectorized: bool, seed: int
+) -> Interval:
+    from scipy.stats import bootstrap
+
+    value = float(statistic(*samples))
+    if all(np.ptp(sample) == 0 for sample in samples):
+        return Interval(value, value, value)
+    samples = [np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples]  # SciPy wants two or more
+    found = bootstrap(
+        samples, statistic, n_resamples=RESAMPLES, confidence_level=LEVEL, paired=paired, vectorized=vectorized,
+        method="percentile", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    return Interval(value, float(found.confidence_interval.low), float(found.confidence_interval.high))
+
+
+def difference(first: ExamResult, second: ExamResult, family: str, metric: str = "nDCG@10") -> Interval:
+    """By how much the first is better than the second in a family: questions are resampled in pairs.
+
+    Raises:
+        ValueError: They did not answer the same questions of the family, or the metric is unknown.
+    """
+    for result in (first, second):
+        result.require_metric(metric)
+    scores = [
+        result.scores[result.scores["family"] == family].set_index("question_id")[metric] for result in (first, second)
+    ]
+    if scores[0].empty or set(scores[0].index) != set(scores[1].index):
+        raise ValueError(f"{first.method} and {second.method} did not answer the same questions of {family!r}")
+    return mean_interval((scores[0] - scores[1][scores[0].index]).to_numpy())

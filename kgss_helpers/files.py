@@ -1,0 +1,129 @@
+"""The one way to write a file whole, to read JSON lines, to make a slug.
+
+The standard library is enough, because the front door writes files too, before anything is installed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import sys
+import unicodedata
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+BadRows = Literal["error", "skip"]
+
+
+def announce(message: str) -> None:
+    """Warns at the line outside this package that asked for the data."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("kgss_helpers."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
+def counted(number: int, thing: str) -> str:
+    """``"1 row"``, ``"2,000 rows"``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def slug(text: str) -> str:
+    """Lower case ASCII words joined by hyphens: ``"Amélie (2001)"`` becomes ``"amelie-2001"``.
+
+    Other scripts are kept as they are.
+    """
+    plain = unicodedata.normalize("NFKD", text.replace("&", " and ").replace("'", "").replace("’", "")).casefold()
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.sub(r"[\W_]+", "-", plain).strip("-") or "-".join(f"{ord(letter):x}" for letter in text)
+
+
+def require_file(path: Path | str) -> Path:
+    """The path, if a file is there.
+
+    Raises:
+        FileNotFoundError: With the full path that was tried.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no file {path.resolve()}; check the path (relative paths start at {Path.cwd()})"
+        )
+    return path
+
+
+def write_whole(path: Path | str, content: str | bytes) -> Path:
+    """Writes a file whole or not at all: an interrupted write leaves the old file as it was. Returns the path.
+
+    Text is written as UTF-8.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        if isinstance(content, bytes):
+            draft.write_bytes(content)
+        else:
+            draft.write_text(content, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked if its name ends in ``.gz``; raises GraphError where what is packed is damaged."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        from kgss_helpers.graph import GraphError
+
+        problem = f"{path.name}: the compressed file is cut off or damaged ({error}); download it again"
+        raise GraphError(problem) from None
+
+
+def read_json_lines(path: Path | str, *, on_bad_rows: BadRows = "error") -> Iterator[tuple[int, object]]:
+    """Line number and value for each non-empty line of a JSON-lines file, plain or ``.gz``, read one line at a time.
+
+    Raises:
+        GraphError: A line is not JSON in UTF-8 (cut off, say); names file and line.
+    """
+    path, skipped = require_file(path), 0
+    with open_bytes(path) as lines:
+        for number, raw in enumerate(lines, 1):
+            line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line.decode("utf-8"))
+            except ValueError as error:
+                if on_bad_rows == "error":
+                    from kgss_helpers.graph import GraphError
+
+                    reason = getattr(error, "msg", "not UTF-8")
+                    raise GraphError(
+                        f"{path.name}, line {number}: not valid JSON ({reason}); "
+                        "mend it, or read with on_bad_rows='skip'"
+                    ) from None
+                skipped += 1
+                continue
+            yield number, value
+    if skipped:
+        announce(f"{path.name}: {counted(skipped, 'line')} not valid JSON, skipped")
+
+
+def first_error(problems: Iterable[str], *, limit: int = 5) -> str:
+    """The first few problems as one message, and how many more there are."""
+    problems = list(problems)
+    more = f"\n… and {len(problems) - limit} more" if len(problems) > limit else ""
+    return "\n".join(problems[:limit]) + more

@@ -1,0 +1,1 @@
+"""Everything that answers a question, in one protocol: see `kgss_helpers.methods.protocol`."""

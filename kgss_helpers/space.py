@@ -1,0 +1,225 @@
+"""A semantic space: nodes of any types as unit vectors in one table, and **the** exact search in it.
+
+Whatever embeds a graph ends here, whether a model computed the vectors just now, a run recorded them or a file held
+them. Searching is exact (every vector is compared), so that a result never depends on an index.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+
+from kgss_helpers.files import write_whole
+from kgss_helpers.graph import KnowledgeGraph
+
+DECIMALS = 6
+"""Cosines that agree so far are a tie, which the order of nodes decides: the rest is noise of the processor's."""
+
+
+def best(scores: np.ndarray, k: int, ties: np.ndarray | None = None) -> np.ndarray:
+    """Positions of the ``k`` largest finite scores, largest first.
+
+    Args:
+        scores: Shape (candidates,); minus infinity means *not found*.
+        k: How many at most.
+        ties: Shape (candidates,): among equal scores the smaller number comes first; the position, if not given.
+    """
+    found = np.flatnonzero(np.isfinite(scores))
+    if k < len(found):
+        least = np.partition(scores[found], len(found) - k)[len(found) - k]
+        found = found[scores[found] >= least]
+    order = found if ties is None else ties[found]
+    return found[np.lexsort((order, -scores[found]))][:k]
+
+
+@dataclass(frozen=True, eq=False)
+class SemanticSpace:
+    """Nodes as unit vectors, and texts whose vectors are known already.
+
+    It is a method of the exam as it stands: it has nothing to learn and answers every text in ``texts``.
+
+    Attributes:
+        name: What the method is called; the row in the exam's table.
+        ids: Node ids, shape (nodes,).
+        types: Node types, shape (nodes,).
+        names: What the nodes are called, shape (nodes,).
+        vectors: Unit vectors, shape (nodes, dimensions); a row of zeros stands for a node that nothing finds.
+        texts: The unit vector of each text that can be asked without a model.
+    """
+
+    name: str
+    ids: np.ndarray
+    types: np.ndarray
+    names: np.ndarray
+    vectors: np.ndarray
+    texts: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.ids), len(self.types), len(self.names), len(self.vectors)}
+        if len(lengths) != 1 or self.vectors.ndim != 2:
+            raise ValueError(
+                f"{self.name}: ids, types, names and vectors must have one row a node, found {len(self.ids)} ids, "
+                f"{len(self.types)} types, {len(self.names)} names and vectors of shape {self.vectors.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"SemanticSpace({self.name!r}: {len(self):,} nodes, {self.vectors.shape[1]} dimensions)"
+
+    @classmethod
+    def of(
+        cls, graph: KnowledgeGraph, vectors: np.ndarray, *, name: str, texts: Mapping[str, np.ndarray] | None = None
+    ) -> Self:
+        """A space of a graph's nodes: ``vectors`` in the order of ``graph.nodes``, shape (nodes, dimensions).
+
+        Raises:
+            ValueError: There is not one vector for each node.
+        """
+        ids, types, names = (graph.nodes[column].to_numpy(dtype=object) for column in ("node_id", "node_type", "name"))
+        return cls(name, ids, types, names, vectors, texts or {})
+
+    # ---- searching -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {node_id: row for row, node_id in enumerate(self.ids)}
+
+    @cached_property
+    def _of_type(self) -> dict[str, np.ndarray]:
+        return dict(pd.Series(range(len(self))).groupby(self.types, sort=False).indices)
+
+    @cached_property
+    def _vectors_of_type(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def rows(self, node_ids: Iterable[str]) -> np.ndarray:
+        """Rows of the nodes; raises KeyError naming one that the space lacks."""
+        try:
+            return np.array([self._rows[node_id] for node_id in node_ids], dtype=np.int64)
+        except KeyError as error:
+            raise KeyError(f"{error.args[0]!r} is not among the {len(self):,} nodes of {self.name}") from None
+
+    def _candidates(self, node_type: str | None) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of one type and their vectors in one block, gathered once: a search reads memory in a line."""
+        if node_type is None:
+            return np.arange(len(self)), self.vectors
+        if node_type not in self._of_type:
+            raise ValueError(f"{self.name} has no node of type {node_type!r}; there are {', '.join(self._of_type)}")
+        rows = self._of_type[node_type]
+        if node_type not in self._vectors_of_type:
+            in_a_line = len(rows) == rows[-1] - rows[0] + 1
+            block = self.vectors[rows[0] : rows[-1] + 1] if in_a_line else self.vectors[rows]
+            self._vectors_of_type[node_type] = block
+        return rows, self._vectors_of_type[node_type]
+
+    def search(
+        self,
+        vector: np.ndarray,
+        k: int = 10,
+        *,
+        node_type: str | None = None,
+        exclude: Collection[str] = (),
+        among: Collection[str] | None = None,
+    ) -> pd.DataFrame:
+        """The nodes whose vectors have the largest dot product with one vector, largest first.
+
+        Args:
+            vector: Shape (dimensions,); a vector of zeros finds nothing.
+            k: How many at most.
+            node_type: Only nodes of this type.
+            exclude: Node ids that are left out; ids that the space lacks are none of it anyway.
+            among: Only these node ids.
+
+        Returns:
+            ``node_id``, ``node_type``, ``name``, ``score``.
+
+        Raises:
+            ValueError: No node has the type, or the vector has other dimensions than the space.
+        """
+        vector = np.asarray(vector)
+        if vector.shape != self.vectors.shape[1:]:
+            raise ValueError(f"{self.name} has {self.vectors.shape[1]} dimensions, the vector has shape {vector.shape}")
+        rows, vectors = self._candidates(node_type)
+        if not vector.any():
+            rows, vectors = rows[:0], vectors[:0]
+        scores = (vectors @ vector).round(DECIMALS)
+        if among is not None:
+            inside = np.array([node_id in among for node_id in self.ids[rows]], dtype=bool)
+            scores = np.where(inside, scores, -np.inf)
+        left_out = [self._rows[node_id] for node_id in exclude if node_id in self._rows]
+        if left_out:
+            scores[np.isin(rows, left_out)] = -np.inf
+        found = best(scores, k)
+        columns = {"node_id": self.ids, "node_type": self.types, "name": self.names}
+        return pd.DataFrame({name: values[rows[found]] for name, values in columns.items()} | {"score": scores[found]})
+
+    # ---- as a method of the exam -----------------------------------------------------------------------------------
+
+    def fit(self, graph: KnowledgeGraph) -> Self:
+        """Nothing to learn."""
+        return self
+
+    def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
+        """Vectors of the graph's nodes, shape (nodes, dimensions); zeros for a node that the space lacks.
+
+        Raises:
+            ValueError: It has none of the graph's nodes.
+        """
+        rows = np.array([self._rows.get(node_id, -1) for node_id in graph.nodes["node_id"]])
+        if (rows < 0).all():
+            raise ValueError(f"{self.name} has a vector for no node of {graph.name}: it is the space of another graph")
+        if np.array_equal(rows, np.arange(len(self))):
+            return self.vectors
+        return np.where(rows[:, None] < 0, np.float32(0), self.vectors[rows])
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        """Shape (texts, dimensions); raises ValueError naming a text that has no vector."""
+        missing = next((text for text in texts if text not in self.texts), None)
+        if missing is not None:
+            known = next(iter(self.texts), None)
+            hint = f" It knows {len(self.texts)} texts, such as {known!r}." if known else ""
+            raise ValueError(f"{self.name} has no vector for {missing!r}; embed it with the model.{hint}")
+        return np.stack([self.texts[text] for text in texts])
+
+    # ---- keeping it ------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path | str) -> Path:
+        """Keeps everything in one ``.npz`` without pickles, whole or not at all; returns the path."""
+        packed = io.BytesIO()
+        np.savez_compressed(
+            packed, name=np.array(self.name), ids=self.ids.astype(str), types=self.types.astype(str),
+            names=self.names.astype(str), vectors=self.vectors, asked=np.array(list(self.texts), dtype=str),
+            text_vectors=np.array(list(self.texts.values())).reshape(len(self.texts), self.vectors.shape[1]),
+        )  # fmt: skip
+        return write_whole(path, packed.getvalue())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is no space, or damaged; names the file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                texts = dict(zip(kept["asked"].tolist(), kept["text_vectors"], strict=True))
+                ids, types, names = (kept[part].astype(object) for part in ("ids", "types", "names"))
+                space = cls(str(kept["name"]), ids, types, names, kept["vectors"], texts)
+        except FileNotFoundError:
+            raise
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+            raise ValueError(f"{Path(path).name} holds no semantic space ({error}); save it again") from None
+        if not np.isfinite(space.vectors).all():
+            raise ValueError(f"{Path(path).name} holds vectors that are no numbers; save it again")
+        return space

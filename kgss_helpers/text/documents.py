@@ -1,0 +1,73 @@
+"""One text for each node: its name, what it is joined to, or what it can do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Literal, get_args
+
+from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
+from kgss_helpers.films.skills import credits_of, skill_phrases, skills_of
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.text.sentences import listed
+
+Style = Literal["name", "films", "skills"]
+
+
+def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) -> list[str]:
+    """One text for each node, in the order of ``graph.nodes``.
+
+    Args:
+        graph: The only source; the training graph if the texts are to be used in the exam.
+        style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords, and
+            what describes them. ``"skills"``: projects likewise; of people with skills (a role in a genre, from
+            `SKILLED_FROM` credits on) nothing except these, the most frequent first; of others only where they were
+            credited, since one credit is no skill.
+        most: How many genres and films are listed at most, and half of the keywords.
+
+    Raises:
+        ValueError: The style is unknown.
+    """
+    if style not in get_args(Style):
+        raise ValueError(f"unknown style {style!r}; there are {', '.join(get_args(Style))}")
+    names = dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
+    if style == "name":
+        return list(names.values())
+    form = "{role} of {titles}" if style == "films" else "Credited in {titles}"
+    said = _said_of_projects(graph, most) | _said_of_people(graph, names, form, most)
+    skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()} if style == "skills" else {}
+    return [
+        ". ".join(filter(None, [name, *skilled.get(node_id, [*said.get(node_id, []), description])]))
+        for node_id, name, description in graph.nodes[["node_id", "name", "description"]].itertuples(index=False)
+    ]
+
+
+def _said_of_projects(graph: KnowledgeGraph, most: int) -> dict[str, list[str]]:
+    genres, keywords = _targets(graph, HAS_GENRE), _targets(graph, HAS_KEYWORD)
+    said: dict[str, list[str]] = defaultdict(list)
+    for project in {*genres, *keywords}:
+        if genres[project]:
+            said[project].append(f"{listed(genres[project][:most])} film")
+        if keywords[project]:
+            said[project].append("about " + listed(keywords[project][: 2 * most]))
+    return said
+
+
+def _said_of_people(graph: KnowledgeGraph, names: dict[str, str], form: str, most: int) -> dict[str, list[str]]:
+    def say(role: str, projects: list[str]) -> str:
+        titles = listed([names[project] for project in projects[:most]])
+        return form.format(role=role, role_lower=role.lower(), titles=titles)
+
+    return {
+        person: [say(role, projects) for role, projects in by_role.items()]
+        for person, by_role in credits_of(graph).items()
+    }
+
+
+def _targets(graph: KnowledgeGraph, relation: str) -> dict[str, list[str]]:
+    """Project → names of what it has by one relation."""
+    edges = graph.edges[graph.edges["relation"] == relation]
+    names = graph.nodes.set_index("node_id")["name"]
+    found: dict[str, list[str]] = defaultdict(list)
+    for source, name in zip(edges["source"], names[edges["target"]], strict=True):
+        found[source].append(name)
+    return found

@@ -1,0 +1,42 @@
+"""The losses of a fine-tuning with in-batch negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.losses import (
+    CachedMultipleNegativesRankingLoss,
+    MultipleNegativesRankingLoss,
+)
+
+from kgss_helpers.compute import processes
+
+MakeLoss = Callable[[SentenceTransformer], torch.nn.Module]
+
+
+def multiple_negatives(model: SentenceTransformer) -> torch.nn.Module:
+    """The default loss: each anchor has to find its positive among all positives of the batch.
+
+    Under torchrun it is the batch of all processes together.
+    """
+    return MultipleNegativesRankingLoss(model, gather_across_devices=processes() > 1)
+
+
+def both_directions(model: SentenceTransformer) -> torch.nn.Module:
+    """`multiple_negatives`, and each positive has to find its anchor as well, as a question has to find a node."""
+    return MultipleNegativesRankingLoss(
+        model,
+        directions=("query_to_doc", "doc_to_query"),
+        partition_mode="per_direction",
+        gather_across_devices=processes() > 1,
+    )
+
+
+def cached_multiple_negatives(model: SentenceTransformer) -> torch.nn.Module:
+    """The same loss and gradients as `multiple_negatives` for batches too large for memory (Gao et al. 2021).
+
+    Each text is encoded twice: once for the loss, once, in small parts, for the gradients.
+    """
+    return CachedMultipleNegativesRankingLoss(model, mini_batch_size=64, gather_across_devices=processes() > 1)
