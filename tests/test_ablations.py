@@ -4,12 +4,12 @@ import json
 
 import pandas as pd
 import pytest
-from kgss_helpers.encoders.pretrained import load_pretrained
-from kgss_helpers.training.ablations import LOSSES, MARKS, NEGATIVES, RESULTS, SETTINGS, STYLES, Setting, chosen
-from kgss_helpers.verbalize import training_rows
 
 from kgss_helpers import exam
-from kgss_helpers.training import ablations
+from kgss_helpers.methods.pretrained import load_pretrained
+from kgss_helpers.runs import ablations
+from kgss_helpers.runs.ablations import LOSSES, NEGATIVES, RESULTS, SETTINGS, STYLES, Setting, chosen
+from kgss_helpers.text.rows import training_rows
 
 
 def test_settings_name_what_there_is() -> None:

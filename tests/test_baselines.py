@@ -7,11 +7,12 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from kgss_helpers.baselines import Popularity, Random, RolePopularity, WordMatch
-from kgss_helpers.questions import Question
 
-from kgss_helpers.exam import Method, rank
+from kgss_helpers.exam.sitting import rank
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.baselines import Popularity, Random, RolePopularity, WordMatch
+from kgss_helpers.methods.protocol import Method
+from kgss_helpers.question import Question
 
 TEXTS = [
     ("Red Moon", "A heist on the moon, planned by a retired thief."),

@@ -12,20 +12,14 @@ from collections import Counter, defaultdict
 
 import pytest
 from helpers import write_json_lines
-from kgss_helpers.datasets._io import slug, spelling
-from kgss_helpers.questions import GENRE_WORDS
 
 from kgss_helpers.datasets import load_films
-from kgss_helpers.datasets.films import (
-    DATA,
-    ROLES,
-    TEST_SUBJECTS,
-    person_id,
-    project_id,
-    read_films,
-    read_people,
-    without_brackets,
-)
+from kgss_helpers.datasets.builder import spelling
+from kgss_helpers.datasets.films import person_id, project_id, read_films, read_people, without_brackets
+from kgss_helpers.exam.films import GENRE_WORDS
+from kgss_helpers.files import DATA, slug
+from kgss_helpers.films.roles import ROLES
+from kgss_helpers.films.subjects import TEST_SUBJECTS
 from kgss_helpers.graph import GraphError
 
 FILMS, PEOPLE = DATA / "films.jsonl", DATA / "people.csv"

@@ -5,10 +5,11 @@ import re
 from collections import Counter
 from functools import cache
 
-from kgss_helpers.questions import FAMILIES, load_questions
-
-from kgss_helpers.datasets.films import DATA, Film, person_id, read_films, read_people
+from kgss_helpers.datasets.films import Film, person_id, read_films, read_people
+from kgss_helpers.exam.films import FAMILIES
+from kgss_helpers.files import DATA
 from kgss_helpers.frontdoor.environment import ROOT
+from kgss_helpers.question import load_questions
 
 CARD = (DATA / "README.md").read_text(encoding="utf-8")
 

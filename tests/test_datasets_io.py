@@ -6,18 +6,10 @@ import warnings
 
 import pandas as pd
 import pytest
-from kgss_helpers.datasets._io import (
-    GraphBuilder,
-    find_file,
-    first_error,
-    read_chunks,
-    read_json_lines,
-    read_table,
-    slug,
-    spelling,
-    year_of,
-)
 
+from kgss_helpers.datasets.builder import GraphBuilder, spelling, year_of
+from kgss_helpers.datasets.tables import find_file, read_chunks, read_table
+from kgss_helpers.files import first_error, read_json_lines, slug
 from kgss_helpers.graph import GraphError
 
 

@@ -6,9 +6,9 @@ import json
 import pandas as pd
 import pytest
 from helpers import write_json_lines
-from kgss_helpers.datasets.links import page_of
 
 from kgss_helpers.datasets import load_link_records
+from kgss_helpers.datasets.link_records import page_of
 from kgss_helpers.graph import GraphError
 
 pytestmark = pytest.mark.usefixtures("unexpected_warnings_fail")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kgss_helpers.datasets import synthetic_graph
-from kgss_helpers.datasets.films import ROLES
+from kgss_helpers.films.roles import ROLES
 from kgss_helpers.graph import GraphError
 
 

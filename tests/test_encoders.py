@@ -5,13 +5,14 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
-from kgss_helpers.encoders import pretrained
-from kgss_helpers.encoders.pretrained import check_offline_model, has_bf16, load_pretrained, offline_model_path
-from kgss_helpers.encoders.sentence import SentenceEncoder, encode
-from kgss_helpers.verbalize import documents
 
-from kgss_helpers.exam import Encoder, answer
+from kgss_helpers.compute import has_bf16
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods import pretrained
+from kgss_helpers.methods.encoder import SentenceEncoder, encode
+from kgss_helpers.methods.pretrained import check_offline_model, load_pretrained, offline_model_path
+from kgss_helpers.methods.protocol import Encoder, answer
+from kgss_helpers.text.documents import documents
 
 
 @pytest.fixture

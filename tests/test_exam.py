@@ -7,26 +7,17 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from kgss_helpers.baselines import Popularity, Random, WordMatch
-from kgss_helpers.datasets._io import slug
-from kgss_helpers.questions import FAMILIES, Question
 
 from kgss_helpers import exam
-from kgss_helpers.exam import (
-    ALL,
-    METRICS,
-    ExamResult,
-    answer,
-    difference,
-    interval,
-    mark,
-    rank,
-    recorded,
-    scores_of,
-    sit,
-    table,
-)
+from kgss_helpers.exam import ExamResult, difference, recorded, sit, table
+from kgss_helpers.exam.films import FAMILIES
+from kgss_helpers.exam.results import ALL, METRICS
+from kgss_helpers.exam.sitting import rank
+from kgss_helpers.files import slug
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.baselines import Popularity, Random, WordMatch
+from kgss_helpers.methods.protocol import answer, scores_of
+from kgss_helpers.question import Question
 
 NODES = pd.DataFrame(
     [(f"f{number}", "project", f"Film {number}") for number in range(6)]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from kgss_helpers import memory
+from kgss_helpers import compute as memory
 
 HOLES = """
 import numpy as np, psutil

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import wandb
-from kgss_helpers.training.common import TrainingRun
-from kgss_helpers.training.primer import static_model
 
 from kgss_helpers.frontdoor.environment import child_variables
-from kgss_helpers.training import record
+from kgss_helpers.methods.static import static_model
+from kgss_helpers.runs import fine_tuning as record
+from kgss_helpers.training.run import TrainingRun
 from kgss_helpers.training.sbert import train_sbert
 
 ROWS = pd.DataFrame({"anchor": [f"film {n}" for n in range(8)], "positive": [f"story {n}" for n in range(8)]})

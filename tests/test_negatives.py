@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from kgss_helpers.encoders.pretrained import load_pretrained
-from kgss_helpers.negatives import described, drawn_negatives, facts_of, for_training, mined_negatives
-from kgss_helpers.verbalize import training_rows
 
 from kgss_helpers import exam
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.pretrained import load_pretrained
+from kgss_helpers.text.rows import facts_of, training_rows
+from kgss_helpers.training.negatives import described, drawn_negatives, for_training, mined_negatives
 from kgss_helpers.training.sbert import train_sbert
 
 

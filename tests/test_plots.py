@@ -10,8 +10,8 @@ import pytest
 from helpers import tables
 from matplotlib.colors import to_hex
 
-from kgss_helpers import plots
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.show import charts
 
 HOSTILE = "<script>alert(1)</script> & <b>Co</b>"
 NODES, EDGES = tables(
@@ -38,8 +38,8 @@ NODES, EDGES = tables(
     ],
 )
 PALETTE = {
-    plots.BLUE, plots.VERMILION, plots.GREEN, plots.PURPLE, plots.ORANGE, plots.SKY, plots.YELLOW, plots.BLACK,
-    plots.GREY,
+    palette.BLUE, palette.VERMILION, palette.GREEN, palette.PURPLE, palette.ORANGE, palette.SKY, palette.YELLOW, palette.BLACK,
+    palette.GREY,
 }  # fmt: skip
 TABLE = pd.DataFrame(
     {"label": ["first", "second", "third"], "mean": [0.2, 0.5, 0.9], "low": [0.1, 0.4, 0.8], "high": [0.4, 0.55, 1.0]}
@@ -62,16 +62,20 @@ def no_figure_stays_open():
 
 
 def bars_of(values=(3, 1000, 2), **further):
-    return plots.bars(pd.Series(values, index=["a", "b", "c"]), title="Counts", x_label="films", **further)
+    return charts.bars(pd.Series(values, index=["a", "b", "c"]), title="Counts", x_label="films", **further)
 
 
 FIGURES = {
     "bars": lambda graph: bars_of(),
-    "degrees": plots.degrees,
-    "intervals": lambda graph: plots.intervals(TABLE, title="The floor", x_label="nDCG@10"),
-    "matrices": lambda graph: plots.matrices({"one": SQUARE, "two": SQUARE}, x_label="sentence", y_label="sentence"),
-    "by_score": lambda graph: plots.by_score({"one": np.arange(6) / 6}, np.array([0, 0, 1, 1, 2, 2.0])),
-    "gains": lambda graph: plots.gains(
+    "degrees": ch01_knowledge_graph.degrees,
+    "intervals": lambda graph: charts.intervals(TABLE, title="The floor", x_label="nDCG@10"),
+    "matrices": lambda graph: ch10_sentence_transformers.matrices(
+        {"one": SQUARE, "two": SQUARE}, x_label="sentence", y_label="sentence"
+    ),
+    "by_score": lambda graph: ch10_sentence_transformers.by_score(
+        {"one": np.arange(6) / 6}, np.array([0, 0, 1, 1, 2, 2.0])
+    ),
+    "gains": lambda graph: ch10_sentence_transformers.gains(
         pd.DataFrame(SQUARE, index=["a", "b"], columns=["c", "d"]), title="Gains", x_label="x", y_label="y"
     ),
 }
@@ -90,11 +94,11 @@ def test_figures_have_a_title_and_a_label_on_each_axis_of_numbers(graph, name):
 
 
 def test_every_colour_of_a_node_type_is_of_the_palette_and_its_own():
-    colors = [color for color, _, _ in plots.NODE_STYLE.values()]
+    colors = [color for color, _, _ in graph_view.NODE_STYLE.values()]
     assert len(set(colors)) == len(colors)
     assert set(colors) <= PALETTE
     for position in (1, 2):  # shapes differ too, for those who tell no colours apart
-        assert len({style[position] for style in plots.NODE_STYLE.values()}) == len(colors)
+        assert len({style[position] for style in graph_view.NODE_STYLE.values()}) == len(colors)
 
 
 def test_bars_stand_in_order_from_the_top_with_their_numbers():
@@ -103,16 +107,16 @@ def test_bars_stand_in_order_from_the_top_with_their_numbers():
     assert [text.get_text() for text in axes.get_yticklabels()] == ["c", "b", "a"]
     assert [bar.get_width() for bar in axes.patches] == [2, 1000, 3]
     assert sorted(text.get_text() for text in axes.texts) == ["1,000", "2", "3"]
-    assert {to_hex(bar.get_facecolor()).upper() for bar in axes.patches} == {plots.BLUE}
+    assert {to_hex(bar.get_facecolor()).upper() for bar in axes.patches} == {palette.BLUE}
 
 
 def test_each_bar_can_have_its_colour():
-    (axes,) = bars_of(colors=[plots.BLUE, plots.GREEN, plots.GREY]).axes
-    assert [to_hex(bar.get_facecolor()).upper() for bar in axes.patches] == [plots.GREY, plots.GREEN, plots.BLUE]
+    (axes,) = bars_of(colors=[palette.BLUE, palette.GREEN, palette.GREY]).axes
+    assert [to_hex(bar.get_facecolor()).upper() for bar in axes.patches] == [palette.GREY, palette.GREEN, palette.BLUE]
 
 
 def test_degrees_counts_nodes_with_at_least_so_many_edges(graph):
-    (axes,) = plots.degrees(graph).axes
+    (axes,) = ch01_knowledge_graph.degrees(graph).axes
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert set(lines) == set(NODES["node_type"])
     assert lines["project"].get_xdata().tolist() == [3, 6]
@@ -124,7 +128,7 @@ def test_degrees_counts_nodes_with_at_least_so_many_edges(graph):
 
 
 def test_intervals_show_mean_low_and_high_the_first_on_top():
-    (axes,) = plots.intervals(TABLE, title="The floor", x_label="nDCG@10").axes
+    (axes,) = charts.intervals(TABLE, title="The floor", x_label="nDCG@10").axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["third", "second", "first"]
     points, _, (bars,) = axes.containers[0]
     assert points.get_xdata().tolist() == [0.9, 0.5, 0.2]
@@ -136,7 +140,7 @@ def test_intervals_show_mean_low_and_high_the_first_on_top():
 
 
 def test_the_pipeline_tells_the_story_in_words():
-    (axes,) = plots.pipeline().axes
+    (axes,) = ch00_start_here.pipeline().axes
     said = " ".join(text.get_text() for text in axes.texts)
     for words in ("we have a knowledge graph", "we need a semantic space", "we want a searchable database"):
         assert words in said
@@ -153,7 +157,7 @@ def displayed(monkeypatch):
 
 def test_show_emits_a_png_with_alt_text_and_closes_the_figure(displayed):
     figure = bars_of()
-    plots.show(figure, alt="Three bars.")
+    charts.show(figure, alt="Three bars.")
     (((bundle,), options),) = displayed
     assert bundle["image/png"].startswith(b"\x89PNG\r\n")
     width, height = struct.unpack(">II", bundle["image/png"][16:24])
@@ -165,7 +169,7 @@ def test_show_emits_a_png_with_alt_text_and_closes_the_figure(displayed):
 
 def test_the_same_figure_is_the_same_picture(displayed):
     for _ in range(2):
-        plots.show(bars_of(), alt="Three bars.")
+        charts.show(bars_of(), alt="Three bars.")
     first, second = (objects[0]["image/png"] for objects, _ in displayed)
     assert first == second
     assert b"matplotlib" not in first.lower()  # no version that would make a picture differ
@@ -175,7 +179,7 @@ def test_the_same_figure_is_the_same_picture(displayed):
 
 
 def test_a_layout_has_the_centre_and_each_neighbour_once(graph):
-    layout = plots.neighbourhood_layout(graph, "m1")
+    layout = graph_view.neighbourhood_layout(graph, "m1")
     assert layout["node_id"].tolist() == ["m1", "x1", "g1", "k1", "p2", "p1"]
     assert list(layout.columns) == ["node_id", "node_type", "name", "sentences", "degree", "x", "y"]
     rows = layout.set_index("node_id")
@@ -193,40 +197,42 @@ def test_a_layout_has_the_centre_and_each_neighbour_once(graph):
 
 
 def test_the_most_connected_are_kept(graph):
-    layout = plots.neighbourhood_layout(graph, "m1", most=2)
+    layout = graph_view.neighbourhood_layout(graph, "m1", most=2)
     assert set(layout["node_id"]) == {"m1", "p1", "p2"}
-    title = plots.neighbourhood(graph, "m1", most=2).layout.title
+    title = graph_view.neighbourhood(graph, "m1", most=2).layout.title
     assert title.text.startswith("Red Moon and 2 neighbours<br>")
     assert "3 less connected" in title.text
-    assert plots.neighbourhood(graph, "m1", most=5).layout.title.text == "Red Moon and 5 neighbours"
+    assert graph_view.neighbourhood(graph, "m1", most=5).layout.title.text == "Red Moon and 5 neighbours"
 
 
 def test_layouts_and_figures_are_the_same_every_time(graph):
-    pd.testing.assert_frame_equal(plots.neighbourhood_layout(graph, "m1"), plots.neighbourhood_layout(graph, "m1"))
+    pd.testing.assert_frame_equal(
+        graph_view.neighbourhood_layout(graph, "m1"), graph_view.neighbourhood_layout(graph, "m1")
+    )
     again = KnowledgeGraph(NODES, EDGES)
-    assert plots.neighbourhood(graph, "m1").to_json() == plots.neighbourhood(again, "m1").to_json()
+    assert graph_view.neighbourhood(graph, "m1").to_json() == graph_view.neighbourhood(again, "m1").to_json()
 
 
 def test_a_node_without_neighbours_stands_alone(graph):
-    layout = plots.neighbourhood_layout(graph, "lone")
+    layout = graph_view.neighbourhood_layout(graph, "lone")
     assert layout["node_id"].tolist() == ["lone"]
-    assert plots.neighbourhood(graph, "lone").layout.title.text == "Nobody and 0 neighbours"
+    assert graph_view.neighbourhood(graph, "lone").layout.title.text == "Nobody and 0 neighbours"
 
 
 def test_a_centre_that_is_not_there_is_named(graph):
     with pytest.raises(KeyError, match="nothing"):
-        plots.neighbourhood(graph, "nothing")
+        graph_view.neighbourhood(graph, "nothing")
 
 
 def test_traces_carry_ids_sentences_and_the_style_of_their_type(graph):
-    figure = plots.neighbourhood(graph, "m1")
+    figure = graph_view.neighbourhood(graph, "m1")
     spokes, *traces = figure.data
     assert spokes.customdata is None
     assert len([x for x in spokes.x if x is None]) == 5
     by_type = {trace.customdata[0]: trace for trace in traces}
     person = by_type["p2"]
     assert list(person.customdata) == ["p2", "p1"]
-    assert person.marker.color == plots.BLUE
+    assert person.marker.color == palette.BLUE
     assert person.marker.symbol == "circle"
     assert by_type["k1"].hovertext == ("Red Moon has the keyword heist.",)
     assert by_type["m1"].hovertext == ("the centre",)
@@ -237,7 +243,7 @@ def test_traces_carry_ids_sentences_and_the_style_of_their_type(graph):
 @pytest.mark.parametrize("centre", ["m1", "p2", "x1"])
 def test_markup_in_names_and_types_comes_out_as_text(graph, centre):
     """Plotly reads some HTML in titles, legends, labels and hover texts."""
-    figure = plots.neighbourhood(graph, centre)
+    figure = graph_view.neighbourhood(graph, centre)
     texts = [figure.layout.title.text, *[note.text for note in figure.layout.annotations]]
     for trace in figure.data[1:]:
         texts += [trace.name, *trace.text, *trace.hovertext]
@@ -253,18 +259,18 @@ def test_markup_in_names_and_types_comes_out_as_text(graph, centre):
 def test_long_labels_break_between_words():
     name = "The Assassination of Jesse James by the Coward Robert Ford"
     nodes = NODES.assign(name=NODES["name"].where(NODES["node_id"] != "m2", name))
-    figure = plots.neighbourhood(KnowledgeGraph(nodes, EDGES), "p1")
+    figure = graph_view.neighbourhood(KnowledgeGraph(nodes, EDGES), "p1")
     label = next(text for trace in figure.data[1:] for text in trace.text if "Assassination" in text)
     assert label.replace("<br>", " ") == name
-    assert max(map(len, label.split("<br>"))) <= plots.LABEL_WIDTH
+    assert max(map(len, label.split("<br>"))) <= graph_view.LABEL_WIDTH
 
 
 def test_a_figure_asks_nothing_of_the_network(graph):
-    assert "http" not in plots.neighbourhood(graph, "m1").to_json()
+    assert "http" not in graph_view.neighbourhood(graph, "m1").to_json()
 
 
 def test_relations_are_told_with_verb_and_count(graph):
-    told = plots.relation_phrases(graph)
+    told = ch01_knowledge_graph.relation_phrases(graph)
     rows = {(row.subject_type, row.relation): (row.verb, row.edges) for row in told.itertuples()}
     assert rows["person", "Actor"] == ("acted in", 3)
     assert rows["project", "has genre"] == ("belongs to the genre", 2)

@@ -83,7 +83,7 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 
 def test_measures_on_rows_whose_answer_is_known() -> None:
-    from kgss_helpers.training.primer import interval, measure
+    from kgss_helpers.chapters.ch10_sentence_transformers import measure
 
     assert measure(np.array([1, 0, 1, 1])) == 0.75
     assert measure(np.array([0.1, 0.2, 0.3]), np.array([1, 2, 3])) == pytest.approx(1)
@@ -95,7 +95,7 @@ def test_measures_on_rows_whose_answer_is_known() -> None:
 
 
 def test_places_count_from_one() -> None:
-    from kgss_helpers.training.primer import places, static_model
+    from kgss_helpers.methods.static import static_model
 
     pairs = pd.DataFrame({"anchor": ["a film about space"], "positive": ["cheese"]})
     candidates = pd.Series(["cheese", "a film about space", "a film about the moon"])
@@ -103,7 +103,8 @@ def test_places_count_from_one() -> None:
 
 
 def test_static_models_repeat_and_refuse_nonsense() -> None:
-    from kgss_helpers.training.primer import loss_for, static_model
+    from kgss_helpers.chapters.ch10_sentence_transformers import loss_for
+    from kgss_helpers.methods.static import static_model
 
     first, second = (static_model("random", dimensions=8, seed=3).encode(["space"]) for _ in range(2))
     assert np.array_equal(first, second)
@@ -114,8 +115,7 @@ def test_static_models_repeat_and_refuse_nonsense() -> None:
 
 
 def test_teaching_helps_and_the_bench_shows_what_the_function_returns() -> None:
-    from kgss_helpers.training.primer import before_and_after
-    from kgss_helpers.widgets import PrimerBench
+    from kgss_helpers.chapters.ch10_sentence_transformers import PrimerBench, before_and_after
 
     rows = load_primer()
     table = before_and_after("pairs", rows, epochs=3)

@@ -8,7 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from kgss_helpers.questions import (
+
+from kgss_helpers.datasets import load_films
+from kgss_helpers.datasets.films import project_id, read_films, without_brackets
+from kgss_helpers.exam import films as module
+from kgss_helpers.exam.films import (
     ALIKE_PHRASINGS,
     CREDIT_PHRASINGS,
     DERIVED,
@@ -18,22 +22,18 @@ from kgss_helpers.questions import (
     MOST_ANSWERS,
     QUESTIONS,
     ROLE_AND_GENRE_PHRASINGS,
-    Question,
     alike,
     credit,
     derive_questions,
     hold_out,
-    load_questions,
     role_and_genre,
-    save_questions,
-    skilled_people,
 )
-
-from kgss_helpers import questions as module
-from kgss_helpers.datasets import load_films
-from kgss_helpers.datasets.films import DATA, ROLES, project_id, read_films, without_brackets
-from kgss_helpers.exam import mark, rank
+from kgss_helpers.exam.sitting import rank
+from kgss_helpers.files import DATA
+from kgss_helpers.films.roles import ROLES
+from kgss_helpers.films.skills import skilled_people
 from kgss_helpers.graph import GraphError, KnowledgeGraph
+from kgss_helpers.question import Question, load_questions, save_questions
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,19 @@ import pytest
 from accelerate.data_loader import BatchSamplerShard
 from datasets import Dataset
 from helpers import tables
-from kgss_helpers.encoders.pretrained import has_bf16, load_pretrained
-from kgss_helpers.encoders.sentence import encode
-from kgss_helpers.questions import Question
-from kgss_helpers.training.common import is_first_process, pick_device, processes
-from kgss_helpers.training.primer import static_model
-from kgss_helpers.training.stages import StageRecorder, Stages
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from kgss_helpers import exam
+from kgss_helpers.compute import has_bf16, is_first_process, pick_device, processes
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
 from kgss_helpers.graph import EdgeSplit, KnowledgeGraph
-from kgss_helpers.training import record
-from kgss_helpers.training.sbert import OneDevice, SortedBatches, multiple_negatives, train_sbert
+from kgss_helpers.methods.encoder import encode
+from kgss_helpers.methods.pretrained import load_pretrained
+from kgss_helpers.methods.static import static_model
+from kgss_helpers.question import Question
+from kgss_helpers.runs import fine_tuning as record
+from kgss_helpers.training.sbert import SortedBatches, multiple_negatives, train_sbert
+from kgss_helpers.training.sbert.trainer import OneDevice
 
 FILMS = ("Red Moon", "Old Harbour", "Silent Engine", "Paper Crown", "Green Comet", "Last Orchard")
 GENRES = ("Comedy", "Drama", "Science fiction")

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import Dataset
-from kgss_helpers.encoders.pretrained import load_pretrained
-from kgss_helpers.encoders.sentence import encode
-from kgss_helpers.questions import ALIKE_PHRASINGS, CREDIT_PHRASINGS, ROLE_AND_GENRE_PHRASINGS
-from kgss_helpers.verbalize import HAS_GENRE, HAS_KEYWORD, documents, training_rows
 
 from kgss_helpers import exam
+from kgss_helpers.exam.films import ALIKE_PHRASINGS, CREDIT_PHRASINGS, ROLE_AND_GENRE_PHRASINGS
+from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
+from kgss_helpers.methods.encoder import encode
+from kgss_helpers.methods.pretrained import load_pretrained
+from kgss_helpers.text.documents import documents
+from kgss_helpers.text.rows import training_rows
 from kgss_helpers.training.sbert import SortedBatches, train_sbert
 
 TEXTS = ["name", "films", "skills"]

@@ -6,24 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import tables
-from kgss_helpers.stage_widgets import (
+
+from kgss_helpers import exam
+from kgss_helpers.chapters.ch12_test_subjects import (
     RULES,
     Rule,
     SkillAffinity,
-    StageMap,
-    StageSearch,
     in_words,
-    mark_names,
     people_called,
     right_answers,
     skill_paths,
-    stage_answers,
 )
-from kgss_helpers.training.stages import RETRIEVAL, Stages, skill_counts
-from kgss_helpers.verbalize import SKILLS
-
-from kgss_helpers import exam, plots
+from kgss_helpers.films.roles import SKILLS
+from kgss_helpers.films.skills import skill_counts
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.runs.epochs import RETRIEVAL
+from kgss_helpers.show import charts
 
 SCRIPT = "<script>alert('x')</script>"
 NODES, EDGES = tables(
@@ -312,7 +310,7 @@ def test_the_slider_moves_the_dots(stages):
         view.stage.value = label
         assert np.allclose(view.figure.data[0].x, points[stage, [0, 2], 0], atol=1e-3)
         assert np.allclose(view.figure.data[1].y, points[stage, [1, 3], 1], atol=1e-3)
-        assert view.figure.layout.title.text.endswith(plots.stage_title(label))
+        assert view.figure.layout.title.text.endswith(ch12_figures.epoch_title(label))
     view.show(0)
     assert view.stage.value == "base"
     assert np.allclose(view.figure.data[0].x, points[0, [0, 2], 0], atol=1e-3)
@@ -329,7 +327,7 @@ def test_widgets_have_the_same_text_every_time(anybody, search, stages):
 
 
 def test_stages_have_titles():
-    assert [plots.stage_title(label) for label in ("base", "1", "9")] == [
+    assert [ch12_figures.epoch_title(label) for label in ("base", "1", "9")] == [
         "before training",
         "after 1 epoch",
         "after 9 epochs",
@@ -337,7 +335,7 @@ def test_stages_have_titles():
 
 
 def test_groups_differ_in_colour_and_in_shape():
-    styles = plots.group_styles(list("abcdefgha"))
+    styles = ch12_figures.group_styles(list("abcdefgha"))
     assert list(styles) == list("abcdefgh")
     for part in zip(*styles.values(), strict=True):
         assert len(set(part)) == 8
@@ -348,8 +346,8 @@ def test_panels_of_people(count, stages):
     names, groups = ["Ada Quill", "Bo Fern", "Cy", "Di"], ["a", "a", "b", "c"]
     points, _ = stages.maps(KEPT[:4])
     for figure in (
-        plots.similarities({f"stage {n}": np.eye(4) for n in range(count)}, names, groups),
-        plots.people_maps({f"stage {n}": points[0] for n in range(count)}, names, groups),
+        ch12_figures.similarities({f"stage {n}": np.eye(4) for n in range(count)}, names, groups),
+        ch12_figures.people_maps({f"stage {n}": points[0] for n in range(count)}, names, groups),
     ):
         titles = [axes.get_title("left") or axes.get_title() for axes in figure.axes]
         assert [title for title in titles if title] == [f"stage {n}" for n in range(count)]
@@ -357,14 +355,14 @@ def test_panels_of_people(count, stages):
 
 def test_affinities_are_drawn_with_the_credits_beside_them(stages, graph):
     table = skill_paths(stages, skill_counts(graph), "person:ada")
-    figure = plots.affinity_panels({"Ada Quill": table, "again": table})
+    figure = ch12_figures.affinity_panels({"Ada Quill": table, "again": table})
     numbers = [(text.get_text(), text.get_fontweight()) for text in figure.axes[0].texts]
     assert sorted(numbers) == [("1", "normal"), ("3", "bold")]
 
 
 def test_courses_are_told_apart_by_line_and_marker():
     table = pd.DataFrame({"mean": [0.1, 0.5], "low": [0.0, 0.4], "high": [0.2, 0.6]}, index=["base", "1"])
-    figure = plots.courses({"one": table, "two": table}, title="Right", y_label="share")
+    figure = charts.curves({"one": table, "two": table}, title="Right", y_label="share")
     lines = figure.axes[0].get_lines()
     assert len({(line.get_linestyle(), line.get_marker(), line.get_color()) for line in lines}) == 2
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["base", "1"]
@@ -373,7 +371,7 @@ def test_courses_are_told_apart_by_line_and_marker():
 
 def test_labels_keep_out_of_each_others_way():
     places = np.array([[0, 0], [0, 14], [0, -14], [300, 300]])
-    sides = plots.label_sides(places, ["somebody", "somebody", "somebody", "far"])
+    sides = ch12_figures.label_sides(places, ["somebody", "somebody", "somebody", "far"])
     assert len(set(sides[:3])) > 1
     assert sides[3] == "middle right"
-    assert set(sides) <= set(plots.SIDES)
+    assert set(sides) <= set(ch12_figures.SIDES)

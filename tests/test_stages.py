@@ -4,24 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import tables
-from kgss_helpers.questions import Question
-from kgss_helpers.training.stages import (
-    RECORDED,
-    RETRIEVAL,
-    SCALE,
-    Stages,
-    compact,
-    first_skills,
-    gather,
-    mean_cosines,
-    questions_kept,
-    skill_counts,
-)
-from kgss_helpers.verbalize import SKILLS
 
 from kgss_helpers import exam
+from kgss_helpers.chapters.ch12_test_subjects import first_skills, mean_cosines
+from kgss_helpers.films.roles import SKILLS
+from kgss_helpers.films.skills import skill_counts
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.training import stages as stages_module
+from kgss_helpers.question import Question
+from kgss_helpers.runs import epochs as stages_module
+from kgss_helpers.runs.epochs import RECORDED, RETRIEVAL, SCALE, compact, gather, questions_kept
 
 PEOPLE, PROJECTS = 30, 20
 TEXTS = [*SKILLS.values(), "a heist", "space battle"]

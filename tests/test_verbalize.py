@@ -3,13 +3,16 @@
 import pandas as pd
 import pytest
 from helpers import tables
-from kgss_helpers.verbalize import VERBS, documents, sentence, sentences, skill_phrases, skills_of, training_rows, verb
 
-from kgss_helpers import verbalize
 from kgss_helpers.datasets import load_films
-from kgss_helpers.datasets.films import ROLES
 from kgss_helpers.exam import film_exam
+from kgss_helpers.films.roles import ROLES, VERBS
+from kgss_helpers.films.skills import skill_phrases, skills_of
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.text import rows as verbalize
+from kgss_helpers.text.documents import documents
+from kgss_helpers.text.rows import training_rows
+from kgss_helpers.text.sentences import sentence, sentences, verb
 
 NODES, EDGES = tables(
     [

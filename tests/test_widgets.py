@@ -7,21 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import tables
-from kgss_helpers.baselines import WordMatch
-from kgss_helpers.questions import Question
-from kgss_helpers.widgets import (
-    SHOWN,
-    ExamBrowser,
-    NeighbourhoodView,
-    Walk,
-    between,
-    card,
-    lookup,
-    marked_answers,
-    steps,
-)
 
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.baselines import WordMatch
+from kgss_helpers.question import Question
+from kgss_helpers.show.exam_view import ExamBrowser
+from kgss_helpers.show.graph_view import SHOWN, NeighbourhoodView, Walk, between, card, lookup, steps
 
 SCRIPT = "<script>alert('x')</script>"
 NODES, EDGES = tables(

@@ -19,15 +19,15 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from datasets import Dataset
-from kgss_helpers.encoders.pretrained import load_pretrained
-from kgss_helpers.negatives import for_training
-from kgss_helpers.training.common import pick_device
-from kgss_helpers.verbalize import training_rows
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from kgss_helpers import exam
+from kgss_helpers.compute import pick_device
+from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.session import setup
+from kgss_helpers.text.rows import training_rows
+from kgss_helpers.training.negatives import for_training
 from kgss_helpers.training.sbert import train_sbert
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from kgss_helpers.widgets import steps
 
 from kgss_helpers.datasets import load_films
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.show.graph_view import steps
 
 from .lab import HOSTILE, Lab, Notebook, Widget
 

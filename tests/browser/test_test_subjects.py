@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from kgss_helpers.verbalize import SKILLS
 from playwright.sync_api import expect
+
+from kgss_helpers.films.roles import SKILLS
 
 from .lab import HOSTILE, Lab, Notebook, Widget
 
