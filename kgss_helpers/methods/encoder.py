@@ -35,6 +35,7 @@ class SentenceEncoder:
         batch_size: int = 64,
     ) -> None:
         self.model, self.style, self.name, self.batch_size = model, style, name, batch_size
+        self.sees = "names" if style == "name" else "documents"
 
     def fit(self, graph: KnowledgeGraph) -> Self:
         """Nothing to learn: the model is trained elsewhere."""
@@ -43,6 +44,11 @@ class SentenceEncoder:
     def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
         """Unit vectors, shape (nodes, dimensions), float32."""
         return encode(self.model, documents(graph, self.style), batch_size=self.batch_size)
+
+    def encode_some(self, graph: KnowledgeGraph, rows: Sequence[int]) -> np.ndarray:
+        """Unit vectors of these rows of ``graph.nodes`` alone."""
+        texts = documents(graph, self.style)
+        return encode(self.model, [texts[row] for row in rows], batch_size=self.batch_size)
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, shape (texts, dimensions), float32."""

@@ -15,7 +15,11 @@ from kgss_helpers.space import best
 
 @runtime_checkable
 class Method(Protocol):
-    """Anything that scores every node for every question."""
+    """Anything that scores every node for every question.
+
+    A class attribute ``sees`` may say what it looks at (``"names"``, ``"documents"``, ``"graph"``, ``"nothing"``); the
+    exam's table shows it (see `sees`).
+    """
 
     name: str
 
@@ -25,7 +29,12 @@ class Method(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Anything that puts nodes and texts into one space of unit vectors."""
+    """Anything that puts nodes and texts into one space of unit vectors.
+
+    It is fitted on one graph and may be asked about a larger one, with nodes that it never met. ``sees`` may say what
+    it looks at, as for a `Method`. Where a text costs time, ``encode_some(graph, rows)`` may give the vectors of some
+    rows of ``graph.nodes`` alone.
+    """
 
     name: str
 
@@ -33,42 +42,75 @@ class Encoder(Protocol):
         """Learns from the training graph."""
 
     def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
-        """Shape (nodes, dimensions)."""
+        """Shape (nodes, dimensions); a row of zeros for a node that nothing can find."""
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """Shape (texts, dimensions); a row of zeros for a text it cannot read."""
 
 
+def sees(method: Method | Encoder) -> str:
+    """What a method says that it looks at; empty where it says nothing."""
+    return str(getattr(method, "sees", ""))
+
+
 def scores_of(
-    method: Method | Encoder, questions: Sequence[Asked], graph: KnowledgeGraph, *, fit: bool = True
+    method: Method | Encoder,
+    questions: Sequence[Asked],
+    graph: KnowledgeGraph,
+    *,
+    fit: bool = True,
+    training_graph: KnowledgeGraph | None = None,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """A method's scores, shape (questions, nodes).
+
+    Args:
+        method: Scores nodes, or encodes nodes and texts.
+        questions: What is asked.
+        graph: What is searched; it may hold nodes that the method never met.
+        fit: Fit an encoder first.
+        training_graph: What it is fitted on; ``graph`` if not given.
+        rows: The only rows of ``graph.nodes`` that can be answers; all others get minus infinity, and an encoder that
+            can (``encode_some``) is spared their vectors.
 
     Raises:
         ValueError: The scores have the wrong shape or are not numbers.
     """
     if isinstance(method, Method):
-        scores = np.asarray(method.score(questions, graph), dtype=float)
+        scores = np.array(method.score(questions, graph), dtype=float)
     else:
-        scores = _encoder_scores(method, questions, graph, fit=fit)
+        if fit:
+            method.fit(graph if training_graph is None else training_graph)
+        scores = _encoder_scores(method, questions, graph, rows)
     if scores.shape != (len(questions), len(graph.nodes)):
         wanted = f"{len(questions)} × {len(graph.nodes)} numbers"
         raise ValueError(f"{method.name} must give {wanted}, gave shape {scores.shape}")
     if np.isnan(scores).any() or np.isposinf(scores).any():
         raise ValueError(f"{method.name} gave NaN or infinity as a score; only minus infinity ('not found') may stand")
+    if rows is not None:
+        scores[:, np.setdiff1d(np.arange(len(graph.nodes)), rows)] = -np.inf
     return scores
 
 
-def _encoder_scores(encoder: Encoder, questions: Sequence[Asked], graph: KnowledgeGraph, *, fit: bool) -> np.ndarray:
-    if fit:
-        encoder.fit(graph)
-    nodes = encoder.encode_nodes(graph)
+def _encoder_scores(
+    encoder: Encoder, questions: Sequence[Asked], graph: KnowledgeGraph, rows: np.ndarray | None
+) -> np.ndarray:
+    anchors = {row: graph.position(question.anchor) for row, question in enumerate(questions) if question.anchor}
     queries = np.array(encoder.encode_queries([question.text for question in questions]))
-    for row, question in enumerate(questions):
-        if question.anchor:
-            queries[row] = nodes[graph.position(question.anchor)]
+    encode_some = getattr(encoder, "encode_some", None)
+    if rows is None or encode_some is None:
+        nodes = np.asarray(encoder.encode_nodes(graph))
+    else:
+        wanted = np.union1d(rows, list(anchors.values())).astype(int)
+        nodes = np.zeros((len(graph.nodes), queries.shape[1]), dtype=queries.dtype)
+        nodes[wanted] = encode_some(graph, wanted)
+    for row, anchor in anchors.items():
+        queries[row] = nodes[anchor]
+    if len(queries) and queries.shape[1:] != nodes.shape[1:]:
+        raise ValueError(f"{encoder.name} gave vectors of shape {nodes.shape} for nodes, {queries.shape} for questions")
     scores = (queries @ nodes.T).astype(float)
     scores[~queries.any(axis=1)] = -np.inf
+    scores[:, ~nodes.any(axis=1)] = -np.inf
     return scores
 
 
