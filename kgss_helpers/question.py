@@ -50,6 +50,7 @@ class Question:
         relevant: Node ids of the right answers with a grade: 1 (right), 2 (exactly what was meant).
         anchor: For questions that start from a node ("films like this one"), its id; it is never an answer.
         exclude: Node ids taken out of the ranking because the asker knows them already.
+        variant: How the same question was put differently (``"misspelt-1"``); empty for the question itself.
     """
 
     question_id: str
@@ -60,6 +61,7 @@ class Question:
     relevant: dict[str, int]
     anchor: str | None = None
     exclude: tuple[str, ...] = ()
+    variant: str = ""
 
 
 def load_questions(path: Path | str) -> list[Question]:
@@ -96,6 +98,8 @@ def _what_is_wrong(question: Question) -> str:
         value = getattr(question, name)
         if not isinstance(value, str) or not value.strip():
             return f"{name!r} must be a text that is not empty, found {value!r}"
+    if not isinstance(question.variant, str):
+        return f"'variant' must be a text, found {question.variant!r}"
     if question.split not in get_args(Split):
         return f"unknown split {question.split!r}; there are {', '.join(get_args(Split))}"
     if not question.relevant:

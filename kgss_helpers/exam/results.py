@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,15 +15,49 @@ from kgss_helpers.question import Split
 
 METRICS = ("nDCG@10", "recall@10", "MRR")
 ALL = "all families"
+EDITION = 2
+"""Of the exam that this package brings; a file that names none is of the first."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a sitting took, in seconds of processor time: it differs from machine to machine.
+
+    Attributes:
+        seconds: To learn, and to make the vectors of all nodes where there are any.
+        bytes_a_node: What is kept for each node.
+        milliseconds: To answer one question.
+    """
+
+    seconds: float
+    bytes_a_node: float
+    milliseconds: float
+
+    def row(self) -> pd.Series:
+        """Rounded, as text for the table."""
+        rounded = (f"{self.seconds:.1f}", f"{self.bytes_a_node:,.0f}", f"{self.milliseconds:.1f}")
+        return pd.Series(rounded, index=["seconds", "bytes a node", "ms a question"])
 
 
 @dataclass(frozen=True)
 class ExamResult:
-    """A method's scores, one row a question: ``question_id``, ``family`` and the metrics."""
+    """A method's scores, one row a question: ``question_id``, ``family``, ``variant`` and the metrics.
+
+    Attributes:
+        method: The row in the table.
+        split: Which half was asked.
+        scores: One row a question.
+        sees: What the method looks at, by its own word.
+        cost: What it took, if that was measured.
+        edition: Of the film exam; of no meaning for another one.
+    """
 
     method: str
     split: Split
     scores: pd.DataFrame
+    sees: str = ""
+    cost: Cost | None = None
+    edition: int = EDITION
 
     @staticmethod
     def require_metric(metric: str) -> None:
@@ -30,31 +65,43 @@ class ExamResult:
         if metric not in METRICS:
             raise ValueError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
 
-    def by_family(self, metric: str = "nDCG@10") -> dict[str, pd.Series]:
-        """Each family's scores by question id, families in the order in which they were asked."""
+    def _of_variant(self, variant: str) -> pd.DataFrame:
+        if "variant" not in self.scores:
+            return self.scores if variant == "" else self.scores.iloc[:0]
+        return self.scores[self.scores["variant"] == variant]
+
+    def by_family(self, metric: str = "nDCG@10", *, variant: str = "") -> dict[str, pd.Series]:
+        """Each family's scores by question id, families in the order in which they were asked.
+
+        Args:
+            metric: One of `METRICS`.
+            variant: The questions put differently, instead of the questions as they are.
+        """
         self.require_metric(metric)
-        by_question = self.scores.set_index("question_id")
+        by_question = self._of_variant(variant).set_index("question_id")
         return {family: part[metric] for family, part in by_question.groupby("family", sort=False)}
 
-    def interval(self, family: str = ALL, metric: str = "nDCG@10") -> Interval:
+    def interval(self, family: str = ALL, metric: str = "nDCG@10", *, variant: str = "") -> Interval:
         """Mean and 95 % interval in one family, or over all of them.
 
         Raises:
             ValueError: There is no question of the family, or the metric is unknown.
         """
-        samples = self.by_family(metric)
-        if family != ALL and family not in samples:
+        samples = self.by_family(metric, variant=variant)
+        if not samples or (family != ALL and family not in samples):
             raise ValueError(f"{self.method} answered no question of {family!r}; there are {', '.join(samples)}")
         return mean_interval(*(samples.values() if family == ALL else [samples[family]]))
 
     def summary(self) -> pd.DataFrame:
-        """Mean and 95 % interval for each family and metric.
+        """Mean and 95 % interval for each family and metric, variants left out.
 
         Columns are ``family``, ``metric``, ``mean``, ``low``, ``high`` and ``questions``.
 
         The last rows are the mean over families, each counting the same however many questions it has.
         """
-        sizes = {family: len(part) for family, part in self.by_family().items()} | {ALL: len(self.scores)}
+        by_family = self.by_family()
+        sizes = {family: len(part) for family, part in by_family.items()}
+        sizes[ALL] = sum(sizes.values())
         rows = [
             (family, metric, *self.interval(family, metric), size)
             for metric in METRICS
@@ -63,28 +110,66 @@ class ExamResult:
         return pd.DataFrame(rows, columns=["family", "metric", *Interval._fields, "questions"])
 
     def row(self, metric: str = "nDCG@10") -> pd.Series:
-        """One line for the table: ``"0.42 [0.36, 0.48]"`` for each family."""
+        """One line for the table: ``"0.42 [0.36, 0.48]"`` for each family, then cost and what the method sees."""
         families = [*self.by_family(metric), ALL]
-        return pd.Series([str(self.interval(family, metric)) for family in families], index=families, name=self.method)
+        shown = pd.Series([str(self.interval(family, metric)) for family in families], index=families, dtype=object)
+        cost = Cost(0, 0, 0).row().map(lambda _: "") if self.cost is None else self.cost.row()
+        return pd.concat([shown, cost, pd.Series({"sees": self.sees})]).rename(self.method)
+
+    def variant_row(self, metric: str = "nDCG@10") -> pd.Series:
+        """One line for the table of variants: the questions as they were written, then each variant.
+
+        Each is the mean over the families that have variants.
+        """
+        variants = [variant for variant in self.scores.get("variant", pd.Series(dtype=str)).unique() if variant]
+        families = {family for variant in variants for family in self.by_family(metric, variant=variant)}
+        as_written = [part for family, part in self.by_family(metric).items() if family in families]
+        shown = {"as written": str(mean_interval(*as_written))} if as_written else {}
+        shown |= {variant: str(self.interval(metric=metric, variant=variant)) for variant in variants}
+        return pd.Series(shown, name=self.method, dtype=object)
 
     def save(self, folder: Path | str) -> Path:
-        """Keeps the scores as JSON, one file a method, whole or not at all; returns the path."""
-        path = Path(folder) / f"{slug(self.method)}.{self.split}.json"
-        scores = {column: self.scores[column].tolist() for column in ("question_id", "family")}
-        scores |= {metric: self.scores[metric].round(4).tolist() for metric in METRICS}
-        content = {"method": self.method, "split": self.split, "scores": scores}
-        return write_whole(path, json.dumps(content) + "\n")
+        """Writes ``METHOD.SPLIT.json`` whole or not at all; returns the path."""
+        scores = self.scores.round(4).to_dict("list")
+        content: dict[str, object] = {"method": self.method, "split": self.split, "edition": self.edition}
+        content |= {"sees": self.sees, "cost": asdict(self.cost) if self.cost else None, "scores": scores}
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
+        return write_whole(Path(folder) / f"{slug(self.method)}.{self.split}.json", text)
 
 
-def recorded(folder: Path | str) -> list[ExamResult]:
-    """The results kept in a folder; raises ValueError naming a file that is damaged."""
+def recorded(folder: Path | str, *, edition: int = EDITION) -> list[ExamResult]:
+    """The results kept in a folder.
+
+    Args:
+        folder: Where they are.
+        edition: Of the exam that was sat.
+
+    Raises:
+        ValueError: A file is damaged, or of another edition; names it.
+    """
     results = []
     for path in sorted(Path(folder).glob("*.json")):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            results.append(ExamResult(content["method"], content["split"], pd.DataFrame(content["scores"])))
-        except (KeyError, ValueError) as error:
+            cost = content.get("cost")
+            result = ExamResult(
+                content["method"], content["split"], pd.DataFrame(content["scores"]), content.get("sees", ""),
+                Cost(**cost) if cost else None, content.get("edition", 1),
+            )  # fmt: skip
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path.name} is no result of the exam ({error}); delete it and let the method sit again"
             ) from None
+        if result.edition != edition:
+            raise ValueError(
+                f"{path.name} is a result of edition {result.edition} of the exam, not of edition {edition}: the two "
+                f"cannot be compared. Let {result.method} sit again, or read it with edition={result.edition}"
+            )
+        results.append(result)
     return results
+
+
+def in_order(scores: pd.DataFrame, families: Iterable[str]) -> pd.DataFrame:
+    """The same rows with the families in this order."""
+    place = {family: number for number, family in enumerate(families)}
+    return scores.sort_values("family", key=lambda column: column.map(place), kind="stable", ignore_index=True)

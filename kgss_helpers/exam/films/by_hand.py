@@ -79,3 +79,55 @@ def told_by_paraphrase() -> frozenset[tuple[str, str]]:
     """``paraphrased.csv``: person and film, where what the person is known for means the film without naming it."""
     found = table("paraphrased")
     return frozenset(zip(found["person"], found["film"], strict=True))
+
+
+# ---- keywords, judged twice ----------------------------------------------------------------------------------------
+
+Judgement = dict[tuple[str, str], int]
+"""Phrase and keyword → 1 (near) or 2 (the same thing); what is not there is 0 (something else)."""
+
+
+def judgement(which: str) -> Judgement:
+    """What a judge said: ``"judge_a"``, ``"judge_b"``, or ``"settled"`` for what was decided between them."""
+    found = table(f"keyword_{which}")
+    if found.empty:
+        return {}
+    return dict(zip(zip(found["phrase"], found["keyword"], strict=True), map(int, found["grade"]), strict=True))
+
+
+def agreed_keywords() -> list[tuple[str, Split, dict[str, int]]]:
+    """Each phrase, its half, and its keywords with the grade that both judges agree on.
+
+    Where they differ it is what was settled, else the lower grade. As long as there is one judge, that one's word
+    counts.
+    """
+    first, second, settled = judgement("judge_a"), judgement("judge_b") or judgement("judge_a"), judgement("settled")
+    grades: dict[str, dict[str, int]] = defaultdict(dict)
+    for pair in sorted({*first, *second, *settled}):
+        one, other = first.get(pair, 0), second.get(pair, 0)
+        grade = one if one == other else settled.get(pair, min(one, other))
+        if grade:
+            grades[pair[0]][pair[1]] = grade
+    return [(row.phrase, row.split, grades[row.phrase]) for row in table("keyword_phrases").itertuples()]
+
+
+def kappa(vocabulary: list[str], first: Judgement | None = None, second: Judgement | None = None) -> float:
+    """Cohen's kappa (1960) of the two judges over every phrase with every keyword of the vocabulary, in three grades.
+
+    Raises:
+        ValueError: One of them has not judged.
+    """
+    first, second = first or judgement("judge_a"), second or judgement("judge_b")
+    if not first or not second:
+        raise ValueError("two judgements are needed: keyword_judge_a.csv and keyword_judge_b.csv")
+    phrases = table("keyword_phrases")["phrase"]
+    counts = [[0] * 3 for _ in range(3)]
+    known = set(vocabulary)
+    for pair in {*first, *second}:
+        if pair[1] in known:
+            counts[first.get(pair, 0)][second.get(pair, 0)] += 1
+    total = len(phrases) * len(vocabulary)
+    counts[0][0] = total - sum(map(sum, counts))
+    agreed = sum(counts[grade][grade] for grade in range(3)) / total
+    by_chance = sum(sum(counts[grade]) * sum(row[grade] for row in counts) for grade in range(3)) / total**2
+    return (agreed - by_chance) / (1 - by_chance)

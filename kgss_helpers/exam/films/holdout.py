@@ -24,9 +24,9 @@ NEWCOMERS = 0.05
 """This share of the films, and of the people with and without a skill."""
 HELD_OUT_FROM = 5
 """Who has so many credits in a role may lose some of them."""
-CREDITS, AT_MOST = 0.24, 3
+CREDITS, AT_MOST = 0.15, 3
 """The share of those credits that is drawn, and that never more than one in so many goes."""
-IMPLICIT = 0.35
+IMPLICIT = 0.2
 """Who has only three or four credits in a role loses one in this share of cases: a skill that cannot be seen."""
 KEYWORDS = 0.3
 """The share of content keywords drawn among those that no text names; of all content keywords it is a fifth."""
@@ -190,7 +190,10 @@ class GivenAway:
         self.surnames = {film: {person: _surname(self.nodes.at[person, "name"]) for person in people} for film, people in crew.items()}
         people = self.nodes[(self.nodes["node_type"] == "person") & (self.nodes["description"] != "")]
         self.said = {person: content_words(text) for person, text in people["description"].items()}
-        self.names_said = {person: set(re.findall(r"\w+", text)) for person, text in people["description"].items()}
+        self.names_said = {
+            person: {form for name in re.findall(r"[A-Z]\w+", text) for form in (name, name.removesuffix("s"))}
+            for person, text in people["description"].items()
+        }
 
     def __call__(self, person: str, film: str) -> bool:
         if (person, film) in self.paraphrased:
@@ -208,15 +211,18 @@ class GivenAway:
     def named(self) -> set[str]:
         """Films and people whom the description of any other node names: a title without its article, a surname."""
         texts = " \n ".join(self.nodes["description"])
-        lower, words = f" {' '.join(re.findall(r'\w+', texts.casefold()))} ", set(re.findall(r"\w+", texts))
+        words, lower = set(re.findall(r"\w+", texts)), f" {_words(texts)} "
         named = set()
         for node_id, kind, name in self.graph.nodes[["node_id", "node_type", "name"]].itertuples(index=False):
             if kind == "person" and _surname(name) in words:
                 named.add(node_id)
-            plain = " ".join(re.findall(r"\w+", re.sub(r"^(the|an?) ", "", name.casefold())))
-            if kind in ("person", "project") and f" {plain} " in lower:
+            if kind in ("person", "project") and f" {_words(re.sub('^(the|an?) ', '', name.casefold()))} " in lower:
                 named.add(node_id)
         return named
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def _surname(name: str) -> str:

@@ -61,11 +61,8 @@ def grades(films: pd.Series, many: int) -> dict[str, int]:
     return {person: 2 if count >= many else 1 for person, count in films.sort_index().items()}
 
 
-def theme_counts(graph: KnowledgeGraph, keywords: set[str]) -> pd.DataFrame:
-    """Role and person: in how many films (``films``) with at least one of the keywords, given by their ids."""
-    edges = targets(graph, HAS_KEYWORD)
-    projects = set(edges["project"][edges["target"].isin(keywords)])
-    table = credits(graph)
+def theme_counts(table: pd.DataFrame, projects: set[str]) -> pd.DataFrame:
+    """Role and person: in how many of the projects (``films``), from a table of `credits`."""
     found = table[table["project"].isin(projects)].groupby(["role", "person"])["project"].nunique()
     return found.rename("films").reset_index()
 
