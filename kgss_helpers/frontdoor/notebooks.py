@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kgss_helpers.files import write_whole
 from kgss_helpers.frontdoor.environment import ROOT, FrontDoorError, child_variables, say
 
 FOLDER = ROOT / "notebooks"
@@ -82,23 +81,6 @@ def as_text(notebook: Any) -> str:
     import nbformat
 
     return nbformat.writes(nbformat.from_dict(notebook)).rstrip("\n") + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all: an interruption leaves the old one as it was."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # A temporary file is its owner's alone; the notebook keeps the permissions it had.
-        part.chmod(path.stat().st_mode if path.exists() else 0o644)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def cell_name(notebook: Any, index: int) -> str:
