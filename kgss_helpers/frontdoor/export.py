@@ -48,10 +48,7 @@ def prepared(path: Path, as_is: bool) -> Any:
     if not as_is:
         say(f"Executing {path.stem} ...")
         os.environ["KGSS_PLOTLY_RENDERER"] = RENDERER
-        try:
-            execute(notebook, path.parent)
-        except FrontDoorError as error:
-            raise FrontDoorError(f"{path.stem}, {error}") from error
+        execute(notebook, path)
         notebook = cleaned(notebook)
     return notebook
 
