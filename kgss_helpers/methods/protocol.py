@@ -33,7 +33,7 @@ class Encoder(Protocol):
         """Learns from the training graph."""
 
     def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
-        """Shape (nodes, dimensions)."""
+        """Shape (nodes, dimensions); a row of zeros for a node that nothing should find."""
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """Shape (texts, dimensions); a row of zeros for a text it cannot read."""
@@ -62,13 +62,14 @@ def scores_of(
 def _encoder_scores(encoder: Encoder, questions: Sequence[Asked], graph: KnowledgeGraph, *, fit: bool) -> np.ndarray:
     if fit:
         encoder.fit(graph)
-    nodes = encoder.encode_nodes(graph)
+    nodes = np.asarray(encoder.encode_nodes(graph))
     queries = np.array(encoder.encode_queries([question.text for question in questions]))
     for row, question in enumerate(questions):
         if question.anchor:
             queries[row] = nodes[graph.position(question.anchor)]
     scores = (queries @ nodes.T).astype(float)
     scores[~queries.any(axis=1)] = -np.inf
+    scores[:, ~nodes.any(axis=1)] = -np.inf
     return scores
 
 
@@ -95,13 +96,12 @@ def answer(
         The columns of the graph's nodes and ``score``; empty where the method finds nothing.
 
     Raises:
-        ValueError: The graph has no node of the type.
+        GraphError: The graph has no node of the type; names the types there are, and the nearest.
     """
-    types = graph.nodes["node_type"]
-    if node_type is not None and not (types == node_type).any():
-        raise ValueError(f"{graph.name} has no node of type {node_type!r}; there are {', '.join(sorted(set(types)))}")
+    if node_type is not None:
+        graph.require_known([node_type], "node_type")
     scores = scores_of(method, [Query(text, node_type)], graph, fit=fit)[0]
     if node_type is not None:
-        scores = np.where(types == node_type, scores, -np.inf)
+        scores = np.where(graph.nodes["node_type"] == node_type, scores, -np.inf)
     found = best(scores, k)
     return graph.nodes.iloc[found].assign(score=scores[found]).reset_index(drop=True)
