@@ -48,7 +48,7 @@ def films():
 
 @pytest.fixture(scope="module")
 def questions():
-    return load_questions()
+    return load_questions(QUESTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -82,59 +82,6 @@ def triples(edges):
 
 def repeated(values):
     return [value for value, count in Counter(values).items() if count > 1]
-
-
-# ---- the whole file ----------------------------------------------------------------------------------------------
-
-
-def test_four_hundred_questions_or_more_every_family_in_both_splits(questions):
-    assert len(questions) >= 400
-    counts = Counter((question.family, question.split) for question in questions)
-    assert set(counts) == {(family, split) for family in FAMILIES for split in ("validation", "test")}
-    assert min(counts.values()) >= 20
-    assert len(of_family(questions, "plot")) >= 200
-    assert len(of_family(questions, "keyword")) >= 40
-
-
-def test_the_file_holds_exactly_what_is_derived(graph, questions):
-    kept = [question for question in questions if question.family in DERIVED]
-    assert derive_questions(graph) == kept
-    assert derive_questions(graph, seed=1) != kept
-
-
-def test_the_file_is_written_as_save_writes_it(questions, tmp_path):
-    save_questions(questions, tmp_path / "again.jsonl")
-    assert (tmp_path / "again.jsonl").read_bytes() == QUESTIONS.read_bytes()
-
-
-def test_every_node_that_a_question_names_is_there_and_has_the_right_type(questions, types):
-    for question in questions:
-        hidden = [*question.exclude, *([question.anchor] if question.anchor else [])]
-        asked = [*question.relevant, *hidden]
-        assert {types.get(node) for node in asked} == {question.node_type}, question.question_id
-        assert not set(hidden) & set(question.relevant), question.question_id
-        assert len(set(question.exclude)) == len(question.exclude), question.question_id
-
-
-def test_no_question_is_asked_twice(questions):
-    assert repeated(question.question_id for question in questions) == []
-    # Two films of one title are two questions with the same words: the node they start from tells them apart. And a
-    # person's credits may be asked for in both splits, each time for others.
-    assert repeated((question.text.casefold(), question.anchor, question.split) for question in questions) == []
-
-
-def test_only_alike_starts_from_a_node(questions):
-    for question in questions:
-        assert (question.anchor is not None) == (question.family == "alike"), question.question_id
-
-
-def test_questions_are_clean_text(questions):
-    for question in questions:
-        assert question.text == " ".join(question.text.split())
-        assert "{" not in question.text
-        assert not re.search(r"\b[Aa] [aeiou]|\b[Aa]n [^aeiouhAEIOUH]", question.text) or question.family != (
-            "role and genre"
-        ), question.text
 
 
 # ---- role and genre ----------------------------------------------------------------------------------------------
@@ -365,200 +312,96 @@ def test_alike_on_a_graph_to_check_by_eye():
     assert {question.anchor: question.relevant for question in made} == {"f1": {"f2": 1, "f4": 2, "f5": 2}}
 
 
-# ---- plot --------------------------------------------------------------------------------------------------------
-
-# Words that carry no plot of their own.
-EMPTY_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """a about across after again against all among an and another any are as at away back be because been before
-        behind being between both but by can could did do does down during each every few for from had has have he her
-        here hers him his how i if in into is it its itself just made make makes may me more most must no not of off on
-        one only onto or other others out over own s so some such t than that the their them then there these they this
-        those through to too two three under until up very was what when where which while who whom whose why will with
-        without would you your""",
-    )
-)
+def test_the_films_exam_can_be_passed_and_failed():
+    best = sit(Oracle()).scores
+    worst = sit(Oracle(-1)).scores
+    assert set(best["family"]) == set(FAMILIES)
+    assert best["nDCG@10"].to_numpy() == pytest.approx(1)
+    assert best["MRR"].to_numpy() == pytest.approx(1)
+    assert worst[list(METRICS)].eq(0).all(axis=None)
 
 
-def stem(word):
-    """The word without its most common endings: enough to see that 'climbs' and 'climbing' are one word."""
-    for ending in ("ing", "ings", "ied", "ies", "ed", "es", "ers", "er", "ly", "s", "e", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            word = word[: -len(ending)]
-            break
-    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+def test_a_method_sees_the_training_graph_alone():
+    seen = []
+
+    class Curious(Random):
+        name = "curious"
+
+        def score(self, questions, graph):
+            seen.append(graph)
+            return super().score(questions, graph)
+
+    sit(Curious())
+    split = exam.film_exam()[0]
+    assert seen == [split.training_graph]
+    hidden = pd.concat([split.validation, split.test])
+    assert len(seen[0].edges.merge(hidden, on=["source", "relation", "target"])) == 0
 
 
-def content_words(text):
-    words = re.findall(r"\w+", text.casefold().replace("'s", " ").replace("'", " "))
-    return {stem(word) for word in words if word not in EMPTY_WORDS and not word.isdigit()}
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("method", [Random(), Popularity(), WordMatch()], ids=lambda method: slug(method.name))
+def test_recorded_results_are_what_a_fresh_sitting_gives(method, split):
+    (kept,) = [found for found in recorded() if (found.method, found.split) == (method.name, split)]
+    fresh = sit(method, split=split).scores
+    pd.testing.assert_frame_equal(kept.scores, fresh.assign(**fresh[list(METRICS)].round(4)))
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("climbs", "climbing"), ("cities", "city"), ("loved", "loves"), ("winged", "wing"), ("mug", "mugs")],
-)
-def test_the_stem_of_two_forms_is_one(one, other):
-    assert stem(one) == stem(other)
+def test_recorded_files_are_named_after_method_and_split():
+    for path in exam.RESULTS.glob("*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        assert path.name == f"{slug(content['method'])}.{content['split']}.json"
 
 
-def test_every_plot_points_to_one_film_and_no_film_has_two(questions, films):
-    plots = of_family(questions, "plot")
-    assert all(len(question.relevant) == 1 for question in plots)
-    targets = [next(iter(question.relevant)) for question in plots]
-    assert repeated(targets) == []
-    assert set(targets) <= set(films)
-    assert all(question.question_id == f"plot-{next(iter(question.relevant))[8:]}" for question in plots)
-    # The films asked for are of every time, not of one.
-    assert len({films[target]["year"] // 10 for target in targets}) == 11
+# ---- the table ---------------------------------------------------------------------------------------------------
 
 
-def test_a_plot_is_one_sentence(questions):
-    for question in of_family(questions, "plot"):
-        assert question.text[0].isupper() or question.text[0].isdigit()
-        assert len(re.findall(r"[.!?](?=\s+[A-Z]|$)", re.sub(r"\b(St|Mr|Mrs|Dr)\.", "", question.text))) == 1, question
-        assert 8 <= len(question.text.split()) <= 45, question
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of recorded results in place of the workbook's."""
+    monkeypatch.setattr(exam, "recorded", lambda: recorded(tmp_path))
+    return tmp_path
 
 
-def test_a_plot_holds_no_word_of_its_title(questions, films):
-    shared = {
-        target: found
-        for question in of_family(questions, "plot")
-        for target in question.relevant
-        if (found := content_words(films[target]["title"]) & content_words(question.text))
-    }
-    assert shared == {}
+def with_marks(name, value, split="test"):
+    marks = pd.DataFrame({"question_id": ["a", "b"], "family": ["plot", "credit"]})
+    return ExamResult(name, split, scores.assign(**{metric: float(value) for metric in METRICS}))
 
 
-def test_a_plot_names_nobody_of_its_film(questions, films):
-    """A part of a name counts where it is written as one: a radio song is not Song Kang-ho."""
-
-    def named(text, film):
-        people = {without_brackets(person) for person, _ in film["credits"]}
-        parts = {part for person in people for part in [person, *person.split()] if len(part) > 2}
-        return [part for part in parts if re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text)]
-
-    found = {
-        target: them
-        for question in of_family(questions, "plot")
-        for target in question.relevant
-        if (them := named(question.text, films[target]))
-    }
-    assert found == {}
-    assert named("Song sings.", {"credits": [["Song Kang-ho", "Actor"]]}) == ["Song"]
+def test_the_table_shows_recorded_baselines_worst_first():
+    shown = table()
+    assert shown.index.name == "method"
+    assert {"random", "popularity", "word match (BM25)"} <= set(shown.index)
+    assert list(shown.columns) == [*FAMILIES, ALL]
+    means = [float(cell.split()[0]) for cell in shown[ALL]]
+    assert means == sorted(means)
+    assert shown.index[0] == "random"
 
 
-def test_a_plot_shares_at_most_two_content_words_with_the_description(questions, films):
-    shared = {
-        target: found
-        for question in of_family(questions, "plot")
-        for target in question.relevant
-        if len(found := content_words(films[target]["description"]) & content_words(question.text)) > 2
-    }
-    assert shared == {}
+def test_the_table_sorts_by_the_mean_of_all_families(folder):
+    for name, value in (("best", 1), ("worst", 0), ("middling", 0.5)):
+        with_marks(name, value).save(folder)
+    assert table().index.tolist() == ["worst", "middling", "best"]
 
 
-# ---- keyword -----------------------------------------------------------------------------------------------------
+def test_the_table_keeps_splits_apart_and_metrics_are_checked(folder):
+    with_marks("tuned", 0.5, "validation").save(folder)
+    assert table().empty
+    assert table(split="validation").index.tolist() == ["tuned"]
+    with pytest.raises(ValueError, match="unknown metric 'F1'; there are nDCG@10, recall@10, MRR"):
+        table("F1")
 
 
-def test_keywords_judged_exist_and_a_question_is_not_its_own_answer(questions, names):
-    keywords = {node: name for node, name in names.items() if node.startswith("keyword:")}
-    for question in of_family(questions, "keyword"):
-        assert question.node_type == "keyword"
-        assert set(question.relevant) <= set(keywords)
-        assert len(question.relevant) >= 3
-        assert set(question.relevant.values()) <= {1, 2}
-        same = [node for node, name in keywords.items() if name == question.text.casefold()]
-        assert set(same) <= set(question.exclude), question.text
-    assert "space battle" in [question.text for question in of_family(questions, "keyword")]
+def test_who_sat_in_this_session_stands_beside_the_recorded_ones(folder):
+    with_marks("random", 0.9).save(folder)
+    sit(Popularity())
+    assert table().index.tolist() == ["popularity", "random"]
+    sit(Random())
+    assert table().loc["random", ALL] != "0.90 [0.90, 0.90]"
 
 
-# ---- reading and writing -----------------------------------------------------------------------------------------
-
-ONE = Question("q1", "plot", "test", "A thing happens.", "project", {"project:a": 2})
-RECORD = {
-    "question_id": "q1", "family": "plot", "split": "test", "text": "A thing happens.", "node_type": "project",
-    "relevant": {"project:a": 2},
-}  # fmt: skip
+def test_other_questions_do_not_enter_the_table_of_the_exam(folder, graph):
+    with_marks("oracle 1", 0.5).save(folder)
+    sit(Oracle(), graph=graph, questions=[question()])
+    assert table().loc["oracle 1", ALL] == "0.50 [0.50, 0.50]"
 
 
-def written(folder, *lines):
-    path = folder / "mine.jsonl"
-    path.write_text("".join((json.dumps(line) if not isinstance(line, str) else line) + "\n" for line in lines))
-    return path
-
-
-def test_what_is_saved_is_loaded(tmp_path):
-    kept = [ONE, replace(ONE, question_id="q2", text="Élan & “quotes”\n", anchor="project:b", exclude=("x", "y"))]
-    save_questions(kept, tmp_path / "deep" / "mine.jsonl")
-    assert load_questions(tmp_path / "deep" / "mine.jsonl") == kept
-    assert "Élan" in (tmp_path / "deep" / "mine.jsonl").read_text(encoding="utf-8")
-
-
-def test_nothing_is_saved_and_loaded_too(tmp_path):
-    save_questions([], tmp_path / "none.jsonl")
-    assert load_questions(tmp_path / "none.jsonl") == []
-
-
-def test_defaults_may_be_left_out(tmp_path):
-    assert load_questions(written(tmp_path, RECORD)) == [ONE]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ("{cut", "not valid JSON"),
-        ([1, 2], "not a JSON object"),
-        (7, "not a JSON object"),
-        ({key: value for key, value in RECORD.items() if key != "text"}, "'text'"),
-        ({**RECORD, "colour": "red"}, "'colour'"),
-        ({**RECORD, "exclude": None}, "'exclude' must be a list of node ids"),
-        ({**RECORD, "exclude": "project:b"}, "'exclude' must be a list of node ids"),
-        ({**RECORD, "exclude": [7]}, "'exclude' must be a list of node ids"),
-        ({**RECORD, "anchor": ["project:b"]}, "'anchor' must be a node id or null"),
-        ({**RECORD, "family": "trivia"}, "unknown family 'trivia'"),
-        ({**RECORD, "family": ["plot"]}, "unknown family"),
-        ({**RECORD, "split": "train"}, "split 'train'"),
-        ({**RECORD, "text": " "}, "'text' must be a text"),
-        ({**RECORD, "question_id": ["q"]}, "'question_id' must be a text"),
-        ({**RECORD, "node_type": None}, "'node_type' must be a text"),
-        ({**RECORD, "relevant": {}}, "without a right answer"),
-        ({**RECORD, "relevant": ["project:a"]}, "a grade, a whole number from 1"),
-        ({**RECORD, "relevant": {"project:a": 0}}, "a grade, a whole number from 1"),
-        ({**RECORD, "relevant": {"project:a": 1.5}}, "a grade, a whole number from 1"),
-        ({**RECORD, "anchor": "project:a"}, "project:a cannot be right and taken out"),
-        ({**RECORD, "exclude": ["project:a"]}, "project:a cannot be right and taken out"),
-        (RECORD, "question_id 'q1' is there already in line 1"),
-    ],
-)
-def test_a_malformed_line_is_named(tmp_path, wrong, message):
-    with pytest.raises(GraphError, match=r"^mine\.jsonl, line 2") as caught:
-        load_questions(written(tmp_path, RECORD, wrong))
-    assert re.search(message, str(caught.value)), str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        load_questions(tmp_path / "nowhere.jsonl")
-
-
-@pytest.mark.parametrize("step", ["write_text", "replace"])
-def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, step):
-    path = tmp_path / "mine.jsonl"
-    save_questions([ONE], path)
-    before = path.read_bytes()
-
-    def fails(*_args, **_kwargs):
-        raise OSError("disk full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(type(path), step, fails)
-        with pytest.raises(OSError, match="disk full"):
-            save_questions([ONE, replace(ONE, question_id="q2")], path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_exam_lies_in_the_data_folder():
-    assert QUESTIONS == DATA / "exam.jsonl"

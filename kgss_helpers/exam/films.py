@@ -178,7 +178,8 @@ def sit(
     Args:
         method: As for `kgss_helpers.exam.sitting.sit`.
         split: ``"validation"`` while tuning, ``"test"`` to report.
-        graph: What the method may see; the film graph without its held-out credits if not given.
+        graph: What the method may see; the film graph without its held-out credits if not given. A graph comes with
+            its questions.
         questions: Of any families; those of the film exam if not given.
         fit: Fit an encoder on the graph first; False for one that is trained already.
 
@@ -186,10 +187,13 @@ def sit(
         What it scored; with the film exam's own questions it also joins `table` for the rest of the session.
 
     Raises:
-        ValueError: As `kgss_helpers.exam.sitting.sit` does.
+        ValueError: As `kgss_helpers.exam.sitting.sit` does, or a graph is given without questions.
     """
+    if graph is not None and questions is None:
+        raise ValueError(f"the film exam's questions are not about {graph.name}: pass questions= that it answers")
     graph = training_graph() if graph is None else graph
-    result = sitting.sit(method, graph=graph, questions=questions or film_exam()[1], split=split, fit=fit)
+    asked = film_exam()[1] if questions is None else questions
+    result = sitting.sit(method, graph=graph, questions=asked, split=split, fit=fit)
     if questions is None:
         result = ExamResult(result.method, split, in_order(result.scores))
         _SAT[method.name, split] = result

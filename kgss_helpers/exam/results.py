@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -81,10 +82,18 @@ def recorded(folder: Path | str) -> list[ExamResult]:
     results = []
     for path in sorted(Path(folder).glob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            results.append(ExamResult(content["method"], content["split"], pd.DataFrame(content["scores"])))
-        except (KeyError, ValueError) as error:
+            results.append(_result(json.loads(path.read_text(encoding="utf-8"))))
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path.name} is no result of the exam ({error}); delete it and let the method sit again"
             ) from None
     return results
+
+
+def _result(content: dict[str, Any]) -> ExamResult:
+    scores = pd.DataFrame(content["scores"])[["question_id", "family", *METRICS]].astype(dict.fromkeys(METRICS, float))
+    if scores.isna().any(axis=None):
+        raise ValueError("a score is missing")
+    if content["split"] not in get_args(Split):
+        raise ValueError(f"unknown split {content['split']!r}")
+    return ExamResult(content["method"], content["split"], scores)
