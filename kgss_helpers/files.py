@@ -9,8 +9,10 @@ import gzip
 import json
 import os
 import re
+import stat
 import sys
 import unicodedata
+import uuid
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -63,16 +65,18 @@ def require_file(path: Path | str) -> Path:
 def write_whole(path: Path | str, content: str | bytes) -> Path:
     """Writes a file whole or not at all: an interrupted write leaves the old file as it was. Returns the path.
 
-    Text is written as UTF-8.
+    Text is written as UTF-8 with plain line feeds. A file that is there already keeps its permissions.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f".{uuid.uuid4().hex}.part")  # in the same folder, since a move between disks is no move
     try:
-        if isinstance(content, bytes):
-            draft.write_bytes(content)
-        else:
-            draft.write_text(content, encoding="utf-8", newline="\n")
+        with draft.open("xb") as stream:
+            stream.write(content.encode("utf-8") if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())  # else a power cut could leave the new name on an empty file
+        if path.exists():
+            draft.chmod(stat.S_IMODE(path.stat().st_mode))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

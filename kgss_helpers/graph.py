@@ -7,6 +7,7 @@ A graph is *subjects verbing objects*: each row of ``edges`` says that a source 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -246,7 +247,7 @@ class KnowledgeGraph:
             KeyError: There is no node of one of the ids.
             GraphError: There is no such node type, or a count is negative.
         """
-        self._require_known([*(node_types or ()), *(top or ())], "node_type")
+        self.require_known([*(node_types or ()), *(top or ())], "node_type")
         if min([min_degree, *(top or {}).values()]) < 0:
             raise GraphError("min_degree and the counts of top must not be negative")
         keep = (self.degree >= min_degree).to_numpy(copy=True)
@@ -263,12 +264,14 @@ class KnowledgeGraph:
         inside = keep[self._sources] & keep[self._targets]
         return KnowledgeGraph(self.nodes[keep], self.edges[inside], name=self.name)
 
-    def _require_known(self, values: Sequence[str], column: Literal["node_type", "relation"]) -> None:
+    def require_known(self, values: Sequence[str], column: Literal["node_type", "relation"]) -> None:
+        """Raises GraphError for a node type or a relation that the graph lacks; names those it has, and the nearest."""
         there = set((self.nodes if column == "node_type" else self.edges)[column])
         unknown = next((value for value in values if value not in there), None)
         if unknown is not None:
             kind = "node has the type" if column == "node_type" else "edge has the relation"
-            raise GraphError(f"no {kind} {unknown!r}; {self.name} has {', '.join(sorted(there))}")
+            known = ", ".join(sorted(there)) + did_you_mean(unknown, there)
+            raise GraphError(f"no {kind} {unknown!r}; {self.name} has {known}")
 
     def with_edges(self, edges: pd.DataFrame) -> KnowledgeGraph:
         """The same nodes with other edges."""
@@ -307,7 +310,7 @@ class KnowledgeGraph:
                 f"cannot hold out {validation:.0%} and {test:.0%}: "
                 "shares must not be negative and must leave something to learn from"
             )
-        self._require_known(relations or (), "relation")
+        self.require_known(relations or (), "relation")
         kept = np.array(list(never_hold_out))
         kept = np.flatnonzero(kept) if kept.dtype == bool else kept.astype(np.int64)
         outside = kept[(kept < 0) | (kept >= len(self.edges))]
@@ -371,6 +374,13 @@ class KnowledgeGraph:
             names[key] = relations[relation]
         hetero.relation_names = names
         return hetero
+
+
+def did_you_mean(value: str, there: Iterable[str]) -> str:
+    """``"; did you mean 'person'?"`` for what is misspelt, nothing where nothing is like it."""
+    near = {known.casefold(): known for known in there}
+    found = difflib.get_close_matches(value.casefold(), near, n=1)
+    return f"; did you mean {near[found[0]]!r}?" if found else ""
 
 
 def _identifiers(names: Iterable[str]) -> list[str]:

@@ -7,7 +7,8 @@ them. Searching is exact (every vector is compared), so that a result never depe
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +19,14 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers.files import write_whole
-from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.graph import KnowledgeGraph, did_you_mean
 
 DECIMALS = 6
 """Cosines that agree so far are a tie, which the order of nodes decides: the rest is noise of the processor's."""
+
+
+DAMAGED = (BadZipFile, EOFError, IndexError, KeyError, NotImplementedError, OSError, TypeError, ValueError, zlib.error)
+"""What NumPy and zipfile raise while they read a file that is cut off, changed or none of theirs."""
 
 
 def best(scores: np.ndarray, k: int, ties: np.ndarray | None = None) -> np.ndarray:
@@ -33,6 +38,8 @@ def best(scores: np.ndarray, k: int, ties: np.ndarray | None = None) -> np.ndarr
         ties: Shape (candidates,): among equal scores the smaller number comes first; the position, if not given.
     """
     found = np.flatnonzero(np.isfinite(scores))
+    if k < 1:
+        return found[:0]
     if k < len(found):
         least = np.partition(scores[found], len(found) - k)[len(found) - k]
         found = found[scores[found] >= least]
@@ -69,6 +76,11 @@ class SemanticSpace:
                 f"{self.name}: ids, types, names and vectors must have one row a node, found {len(self.ids)} ids, "
                 f"{len(self.types)} types, {len(self.names)} names and vectors of shape {self.vectors.shape}"
             )
+        if not self._index.is_unique:
+            raise ValueError(f"{self.name}: {self.ids[self._index.duplicated()][0]!r} is there twice; ids are keys")
+        wrong = next((text for text, vector in self.texts.items() if vector.shape != self.vectors.shape[1:]), None)
+        if wrong is not None:
+            raise ValueError(f"{self.name}: the vector of {wrong!r} has not {self.vectors.shape[1]} dimensions")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -91,36 +103,43 @@ class SemanticSpace:
     # ---- searching -------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {node_id: row for row, node_id in enumerate(self.ids)}
+    def _index(self) -> pd.Index:
+        return pd.Index(self.ids)
 
     @cached_property
-    def _of_type(self) -> dict[str, np.ndarray]:
-        return dict(pd.Series(range(len(self))).groupby(self.types, sort=False).indices)
+    def _lies_somewhere(self) -> np.ndarray:
+        """False for the rows of zeros."""
+        return self.vectors.any(axis=1)
 
     @cached_property
-    def _vectors_of_type(self) -> dict[str, np.ndarray]:
+    def _blocks(self) -> dict[str | None, tuple[np.ndarray, np.ndarray]]:
         return {}
 
-    def rows(self, node_ids: Iterable[str]) -> np.ndarray:
+    def rows(self, node_ids: Sequence[str]) -> np.ndarray:
         """Rows of the nodes; raises KeyError naming one that the space lacks."""
-        try:
-            return np.array([self._rows[node_id] for node_id in node_ids], dtype=np.int64)
-        except KeyError as error:
-            raise KeyError(f"{error.args[0]!r} is not among the {len(self):,} nodes of {self.name}") from None
+        found = self._index.get_indexer(list(node_ids))
+        if (found < 0).any():
+            missing = list(node_ids)[int(np.flatnonzero(found < 0)[0])]
+            raise KeyError(f"{missing!r} is not among the {len(self):,} nodes of {self.name}")
+        return found
 
     def _candidates(self, node_type: str | None) -> tuple[np.ndarray, np.ndarray]:
         """Rows of one type and their vectors in one block, gathered once: a search reads memory in a line."""
-        if node_type is None:
-            return np.arange(len(self)), self.vectors
-        if node_type not in self._of_type:
-            raise ValueError(f"{self.name} has no node of type {node_type!r}; there are {', '.join(self._of_type)}")
-        rows = self._of_type[node_type]
-        if node_type not in self._vectors_of_type:
-            in_a_line = len(rows) == rows[-1] - rows[0] + 1
+        if node_type not in self._blocks:
+            rows = np.arange(len(self)) if node_type is None else np.flatnonzero(self.types == node_type)
+            if node_type is not None and not len(rows):
+                types = dict.fromkeys(self.types)
+                there = ", ".join(types) + did_you_mean(node_type, types)
+                raise ValueError(f"{self.name} has no node of type {node_type!r}; there are {there}")
+            rows = rows[self._lies_somewhere[rows]]
+            in_a_line = len(rows) > 0 and len(rows) == rows[-1] - rows[0] + 1
             block = self.vectors[rows[0] : rows[-1] + 1] if in_a_line else self.vectors[rows]
-            self._vectors_of_type[node_type] = block
-        return rows, self._vectors_of_type[node_type]
+            self._blocks[node_type] = rows, block
+        return self._blocks[node_type]
+
+    def _among(self, rows: np.ndarray, node_ids: Collection[str]) -> np.ndarray:
+        """Which of the rows are those of the nodes; ids that the space lacks are none of them."""
+        return np.isin(rows, self._index.get_indexer(list(node_ids)))
 
     def search(
         self,
@@ -144,21 +163,21 @@ class SemanticSpace:
             ``node_id``, ``node_type``, ``name``, ``score``.
 
         Raises:
-            ValueError: No node has the type, or the vector has other dimensions than the space.
+            ValueError: No node has the type, or the vector has other dimensions than the space or holds no numbers.
         """
-        vector = np.asarray(vector)
+        vector = np.asarray(vector, dtype=self.vectors.dtype)  # of another kind, it would have all vectors copied
         if vector.shape != self.vectors.shape[1:]:
             raise ValueError(f"{self.name} has {self.vectors.shape[1]} dimensions, the vector has shape {vector.shape}")
+        if not np.isfinite(vector).all():
+            raise ValueError("the vector holds what is no number (NaN or infinity), so nothing is near it")
         rows, vectors = self._candidates(node_type)
-        if not vector.any():
-            rows, vectors = rows[:0], vectors[:0]
         scores = (vectors @ vector).round(DECIMALS)
+        if not vector.any():
+            scores[:] = -np.inf
         if among is not None:
-            inside = np.array([node_id in among for node_id in self.ids[rows]], dtype=bool)
-            scores = np.where(inside, scores, -np.inf)
-        left_out = [self._rows[node_id] for node_id in exclude if node_id in self._rows]
-        if left_out:
-            scores[np.isin(rows, left_out)] = -np.inf
+            scores[~self._among(rows, among)] = -np.inf
+        if len(exclude):
+            scores[self._among(rows, exclude)] = -np.inf
         found = best(scores, k)
         columns = {"node_id": self.ids, "node_type": self.types, "name": self.names}
         return pd.DataFrame({name: values[rows[found]] for name, values in columns.items()} | {"score": scores[found]})
@@ -175,7 +194,7 @@ class SemanticSpace:
         Raises:
             ValueError: It has none of the graph's nodes.
         """
-        rows = np.array([self._rows.get(node_id, -1) for node_id in graph.nodes["node_id"]])
+        rows = self._index.get_indexer(graph.nodes["node_id"])
         if (rows < 0).all():
             raise ValueError(f"{self.name} has a vector for no node of {graph.name}: it is the space of another graph")
         if np.array_equal(rows, np.arange(len(self))):
@@ -218,8 +237,8 @@ class SemanticSpace:
                 space = cls(str(kept["name"]), ids, types, names, kept["vectors"], texts)
         except FileNotFoundError:
             raise
-        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+        except DAMAGED as error:
             raise ValueError(f"{Path(path).name} holds no semantic space ({error}); save it again") from None
-        if not np.isfinite(space.vectors).all():
+        if not all(np.isfinite(vectors).all() for vectors in (space.vectors, *texts.values())):
             raise ValueError(f"{Path(path).name} holds vectors that are no numbers; save it again")
         return space

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from kgss_helpers.frontdoor import cli, environment, export, install, lock, notebooks, pythons
+from kgss_helpers.frontdoor import budget, cli, environment, export, install, lock, notebooks, pythons
 from kgss_helpers.frontdoor.environment import FrontDoorError, Installed, Pin
 
 # ---------------------------------------------------------------------------------------------------- which Python
@@ -93,7 +93,7 @@ def test_pins_and_declarations_are_read_from_their_files(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("own", "here", "isolated", "reader_lacks", "extras_lack", "place"),
+    ("in_venv", "here", "isolated", "reader_lacks", "extras_lack", "chosen"),
     [
         (True, False, True, ["torch"], [], "this"),  # our own .venv is filled up
         (False, True, True, ["torch"], [], "this"),  # asked for
@@ -105,12 +105,12 @@ def test_pins_and_declarations_are_read_from_their_files(tmp_path: Path) -> None
     ],
 )
 def test_choice_of_environment(
-    own: bool, here: bool, isolated: bool, reader_lacks: list[str], extras_lack: list[str], place: str
+    in_venv: bool, here: bool, isolated: bool, reader_lacks: list[str], extras_lack: list[str], chosen: str
 ) -> None:
-    chosen = environment.choose(
-        own=own, here=here, isolated=isolated, reader_lacks=reader_lacks, extras_lack=extras_lack
+    choice = environment.choose(
+        in_venv=in_venv, here=here, isolated=isolated, reader_lacks=reader_lacks, extras_lack=extras_lack
     )
-    assert chosen == place
+    assert choice == chosen
 
 
 @pytest.mark.parametrize("windows", [False, True])
@@ -272,7 +272,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> dict[str, Installed]:
 
 def test_a_complete_environment_installs_nothing(tmp_path: Path, pretend: dict[str, Installed]) -> None:
     pretend.update(COMPLETE)
-    assert install.ensure_installed((), own=False, command=fake_pip(tmp_path, "", 1)) is False
+    assert install.ensure_installed((), in_venv=False, command=fake_pip(tmp_path, "", 1)) is False
     assert not (tmp_path / "calls").exists()
 
 
@@ -282,7 +282,7 @@ def test_torch_is_installed_first_and_alone_then_the_rest(
     command = fake_pip(tmp_path, "Successfully installed", 0)
     answers = iter([{}, {"torch": COMPLETE["torch"]}, COMPLETE])
     monkeypatch.setattr(install, "installed_packages", lambda: next(answers))
-    assert install.ensure_installed(("test",), "cpu", own=False, command=command) is True
+    assert install.ensure_installed(("test",), "cpu", in_venv=False, command=command) is True
     first, second = (tmp_path / "calls").read_text().splitlines()
     assert first.endswith("torch==2.13.0")
     assert "--no-deps" in first
@@ -295,7 +295,7 @@ def test_an_interrupted_installation_goes_on_with_what_is_missing(
     command = fake_pip(tmp_path, "Successfully installed", 0)
     answers = iter([{"torch": COMPLETE["torch"]}, COMPLETE])
     monkeypatch.setattr(install, "installed_packages", lambda: next(answers))
-    assert install.ensure_installed((), own=False, command=command) is True
+    assert install.ensure_installed((), in_venv=False, command=command) is True
     (only,) = (tmp_path / "calls").read_text().splitlines()
     assert only.endswith("-c constraints.txt -e .")
 
@@ -303,16 +303,16 @@ def test_an_interrupted_installation_goes_on_with_what_is_missing(
 def test_another_build_of_torch_is_installed_only_on_request(tmp_path: Path, pretend: dict[str, Installed]) -> None:
     pretend.update(COMPLETE)
     command = fake_pip(tmp_path, "", 0)
-    assert install.ensure_installed((), "auto", own=False, command=command) is False
+    assert install.ensure_installed((), "auto", in_venv=False, command=command) is False
     if sys.platform != "darwin":  # where there is one build only
-        assert install.ensure_installed((), "cuda", own=False, command=command) is True
+        assert install.ensure_installed((), "cuda", in_venv=False, command=command) is True
         assert (tmp_path / "calls").read_text().startswith("uninstall --yes --quiet torch")
 
 
 def test_an_installation_that_pip_calls_good_is_still_verified(tmp_path: Path, pretend: dict[str, Installed]) -> None:
     pretend["torch"] = COMPLETE["torch"]
     with pytest.raises(FrontDoorError, match="sympy is missing"):
-        install.ensure_installed((), own=False, command=fake_pip(tmp_path, "", 0))
+        install.ensure_installed((), in_venv=False, command=fake_pip(tmp_path, "", 0))
 
 
 def test_cuda_that_comes_unasked_is_said(
@@ -348,10 +348,52 @@ def test_other_commands_refuse_what_they_do_not_know(capsys: pytest.CaptureFixtu
 def test_tests_are_strict_about_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
     monkeypatch.setattr(cli, "run", lambda command, variables, cwd: calls.append(command) or 5)
+    monkeypatch.delenv(budget.VARIABLE, raising=False)
     assert cli.test(cli.parse(["test", "-x"])) == 5
     (command,) = calls
-    assert command[1:5] == ["-m", "pytest", "--nbval", "--nbval-current-env"]
-    assert command[-1] == "-x"
+    assert command[1:3] == ["-m", "pytest"]
+    assert command[-4:] == ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=900", "-x"]
+
+
+def test_the_lab_gets_our_settings_and_keeps_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(cli, "run", lambda command, variables, cwd: calls.append((command, variables)) or 0)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path))
+    before = dict(os.environ)
+    assert cli.lab(cli.parse(["lab", "--port=8899"])) == 0
+    ((command, variables),) = calls
+    assert command[1:3] == ["-m", "jupyterlab"]
+    assert command[-1] == "--port=8899"
+    assert variables["JUPYTER_CONFIG_PATH"].split(os.pathsep) == [str(tmp_path), str(cli.LAB_CONFIG)]
+    assert {name for name in variables if name.startswith("JUPYTER")} <= {*before, "JUPYTER_CONFIG_PATH"}
+    assert dict(os.environ) == before
+    assert cli.lab_variables({}) == {"JUPYTER_CONFIG_PATH": str(cli.LAB_CONFIG)}
+
+
+def test_settings_of_the_lab_are_those_that_jupyterlab_knows() -> None:
+    import jupyterlab.commands
+
+    schemas = Path(jupyterlab.commands.get_app_dir()) / "schemas"
+    (defaults,) = (cli.LAB_CONFIG / "labconfig").iterdir()
+    for plugin, settings in json.loads(defaults.read_text(encoding="utf-8")).items():
+        extension, _, name = plugin.partition(":")
+        known = json.loads((schemas / extension / f"{name}.json").read_text(encoding="utf-8"))["properties"]
+        for key, value in settings.items():
+            allowed = [option["const"] for option in known[key].get("oneOf", [])] or [True, False]
+            assert value in allowed, f"{plugin} has no {key}={value}"
+
+
+def test_a_codespace_admits_its_address_and_no_other() -> None:
+    import re
+
+    assert cli.codespace_options({}) == []
+    names = {"CODESPACE_NAME": "happy-fish-x1", "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN": "app.github.dev"}
+    no_browser, origin = cli.codespace_options(names)
+    assert no_browser == "--no-browser"
+    pattern = origin.removeprefix("--ServerApp.allow_origin_pat=")
+    assert re.fullmatch(pattern, "https://happy-fish-x1-8888.app.github.dev")
+    assert not re.fullmatch(pattern, "https://sad-fish-x1-8888.app.github.dev")
+    assert not re.fullmatch(pattern, "https://happy-fish-x1-8888.appxgithub.dev")
 
 
 @pytest.mark.parametrize("command", ["", *cli.COMMANDS])
@@ -363,7 +405,7 @@ def test_every_command_has_help(command: str) -> None:
 
 
 def test_front_door_needs_nothing_but_the_standard_library() -> None:
-    modules = "cli, environment, export, install, lock, notebooks, pythons"
+    modules = "budget, cli, environment, export, install, lock, notebooks, pythons"
     code = f"import sys; from kgss_helpers.frontdoor import {modules}; print(*sys.modules)"
     result = subprocess.run(
         [sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=environment.ROOT, check=True
@@ -455,17 +497,17 @@ def test_a_cell_that_fails_is_named_and_the_file_stays(tmp_path: Path, capsys: p
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file.txt"
-    path.write_text("old")
+def test_a_full_disk_leaves_the_old_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "00_tiny.ipynb", tiny("1"))
+    before = path.read_bytes()
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(notebooks.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        notebooks.write_whole(path, "new")
-    assert path.read_text() == "old"
+        notebooks.renew(path, runner=lambda *_: notebooks.Run(0, 0))
+    assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -494,6 +536,77 @@ def test_notebooks_are_found_by_number_name_or_path(tmp_path: Path) -> None:
     assert notebooks.named_notebooks(["notebooks/01_graph.ipynb"], tmp_path) == [graph]
     with pytest.raises(FrontDoorError, match="There are: 00_start, 01_graph"):
         notebooks.named_notebooks(["7"], tmp_path)
+
+
+# ----------------------------------------------------------------------------------------------- cells that are cut off
+
+
+def test_limit_of_a_cell_is_the_users_or_ours() -> None:
+    assert budget.cell_limit({}) == budget.cell_limit({budget.VARIABLE: " "}) == budget.CELL_LIMIT
+    assert budget.cell_limit({budget.VARIABLE: "1800"}) == 1800
+    for wrong in ("0", "-5", "1e3", "half an hour"):
+        with pytest.raises(FrontDoorError, match="not a whole number of seconds such as 1800"):
+            budget.cell_limit({budget.VARIABLE: wrong})
+
+
+def test_budgets_are_far_below_the_limit_of_a_cell() -> None:
+    assert budget.budget_of("00_start_here") == 180
+    assert budget.budget_of("11_fine_tuning") == 300
+    assert 2 * max(budget.BUDGET, *budget.BUDGETS.values()) <= budget.CELL_LIMIT < 2000
+
+
+CUT_OFF = (
+    "00_tiny, cell 3 of 4 (`import time`) was cut off after 2 s, the limit for one cell. All cells of this notebook "
+    "together have a budget of 180 s, on two cores without AVX-512 that have nothing else to do. If this machine is "
+    "slower or busy, set a longer limit, such as KGSS_CELL_TIMEOUT=4, and run the same command again"
+)
+# As a training does, it takes the interrupt for the stop button and ends well.
+LONG = "import time\ntry:\n    time.sleep({seconds})\nexcept KeyboardInterrupt:\n    pass"
+
+
+def test_renewing_says_which_cell_was_cut_off_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(budget.VARIABLE, "2")
+    path = written(tmp_path / "00_tiny.ipynb", tiny("1", LONG.format(seconds=60), "2"))
+    before = path.read_bytes()
+    assert notebooks.renew_all([path]) == 1
+    assert CUT_OFF in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def compare(path: Path, limit: int) -> subprocess.CompletedProcess[str]:
+    """Run one notebook as the test command does."""
+    command = [sys.executable, "-m", "kgss_helpers", "test", "--no-install", str(path), "-ra", "--color=no"]
+    command += [f"--rootdir={path.parent}", "-p", "no:cacheprovider"]
+    variables = os.environ | {budget.VARIABLE: str(limit)}
+    return subprocess.run(
+        command, cwd=environment.ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def test_a_compared_cell_that_is_cut_off_fails_with_the_reason(tmp_path: Path) -> None:
+    notebook = tiny("1", LONG.format(seconds=60), "2")
+    notebook.cells[3].metadata.tags = ["raises-exception"]
+    for count, cell in enumerate(notebook.cells[1:], start=1):
+        cell.execution_count = count
+        cell.outputs = (
+            [] if count == 2 else [nbformat.v4.new_output("execute_result", {"text/plain": str(count // 2 + 1)})]
+        )
+    result = compare(written(tmp_path / "00_tiny.ipynb", notebook), limit=2)
+    assert result.returncode == 1, result.stdout
+    assert result.stdout.count(CUT_OFF) >= 1, result.stdout
+    assert "1 failed, 1 passed, 1 skipped" in result.stdout
+    assert "a cell before it was cut off" in result.stdout
+
+
+def test_a_notebook_within_its_limit_is_shown_beside_its_budget(tmp_path: Path) -> None:
+    notebook = tiny(LONG.format(seconds=0.1))
+    notebook.cells[1].execution_count = 1
+    result = compare(written(tmp_path / "00_tiny.ipynb", notebook), limit=60)
+    assert result.returncode == 0, result.stdout
+    assert "seconds in the budget" in result.stdout
+    assert "cut off" not in result.stdout
 
 
 # ------------------------------------------------------------------------------------------------------------ exports

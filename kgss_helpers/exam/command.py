@@ -1,16 +1,21 @@
-"""``python -m kgss_helpers exam``: prints the table, or derives the questions and records the baselines anew."""
+"""``python -m kgss_helpers exam``: prints the table, or derives the questions and records the simple methods anew."""
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 from collections.abc import Sequence
 from typing import get_args
 
-from kgss_helpers.datasets.films import load_films
 from kgss_helpers.exam import films
-from kgss_helpers.exam.results import METRICS
-from kgss_helpers.methods.baselines import Popularity, Random, WordMatch
-from kgss_helpers.question import Split, load_questions, save_questions
+from kgss_helpers.exam.films.by_hand import FOLDER
+from kgss_helpers.exam.films.variants import make_variants
+from kgss_helpers.exam.results import EDITION, METRICS
+from kgss_helpers.files import write_whole
+from kgss_helpers.methods.baselines import Popularity, Random, RolePopularity, WordMatch
+from kgss_helpers.methods.protocol import Encoder, Method
+from kgss_helpers.question import Split, save_questions
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -20,21 +25,39 @@ def main(argv: Sequence[str] = ()) -> int:
     )
     parser.add_argument("--metric", choices=METRICS, default="nDCG@10")
     parser.add_argument("--split", choices=get_args(Split), default="test")
+    parser.add_argument("--edition", type=int, choices=sorted(films.RESULTS), default=EDITION)
+    parser.add_argument("--variants", action="store_true", help="show the misspelt and the Hungarian questions instead")
     parser.add_argument(
-        "--renew", action="store_true", help="derive the questions that the graph proves again and record the baselines"
+        "--renew", action="store_true", help="derive the questions from the graph again and record the simple methods"
     )
     options = parser.parse_args(list(argv))
     if options.renew:
         renew()
-    print(films.table(options.metric, split=options.split).to_string())
+    table = films.table(options.metric, split=options.split, edition=options.edition, variants=options.variants)
+    print(table.to_string())
     return 0
 
 
+def simple_methods() -> list[Method | Encoder]:
+    """What sits the exam without a model and without training."""
+    return [Random(), Popularity(), RolePopularity(), WordMatch(), WordMatch("films"), WordMatch("skills")]
+
+
 def renew() -> None:
-    """Derives the families that the graph proves, keeps those written by hand, and lets the baselines sit anew."""
-    by_hand = [question for question in load_questions(films.QUESTIONS) if question.family not in films.DERIVED]
-    save_questions([*films.derive_questions(load_films()), *by_hand], films.QUESTIONS)
-    films.film_exam.cache_clear()
-    for method in (Random(), Popularity(), WordMatch()):
+    """Derives the questions and their variants, and lets the simple methods sit anew."""
+    renew_questions()
+    for method in simple_methods():
         for split in get_args(Split):
-            films.sit(method, split=split).save(films.RESULTS)
+            films.sit(method, split=split).save(films.RESULTS[EDITION])
+
+
+def renew_questions() -> None:
+    """Writes ``questions.jsonl`` and ``variants.csv``."""
+    questions = films.derive_questions()
+    save_questions(questions, films.QUESTIONS)
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(["question_id", "variant", "text"])
+    writer.writerows(make_variants(questions, films.load_films()))
+    write_whole(FOLDER / "variants.csv", rows.getvalue())
+    films.film_exam.cache_clear()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -150,13 +151,8 @@ def recorded(folder: Path | str, *, edition: int = EDITION) -> list[ExamResult]:
     results = []
     for path in sorted(Path(folder).glob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            cost = content.get("cost")
-            result = ExamResult(
-                content["method"], content["split"], pd.DataFrame(content["scores"]), content.get("sees", ""),
-                Cost(**cost) if cost else None, content.get("edition", 1),
-            )  # fmt: skip
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            result = _result(json.loads(path.read_text(encoding="utf-8")))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path.name} is no result of the exam ({error}); delete it and let the method sit again"
             ) from None
@@ -167,6 +163,19 @@ def recorded(folder: Path | str, *, edition: int = EDITION) -> list[ExamResult]:
             )
         results.append(result)
     return results
+
+
+def _result(content: dict[str, Any]) -> ExamResult:
+    scores = pd.DataFrame(content["scores"])
+    scores["variant"] = scores.get("variant", "")
+    scores = scores[["question_id", "family", "variant", *METRICS]].astype(dict.fromkeys(METRICS, float))
+    if scores.isna().any(axis=None):
+        raise ValueError("a score is missing")
+    if content["split"] not in get_args(Split):
+        raise ValueError(f"unknown split {content['split']!r}")
+    cost = Cost(**content["cost"]) if content.get("cost") else None
+    edition = content.get("edition", 1)
+    return ExamResult(content["method"], content["split"], scores, content.get("sees", ""), cost, edition)
 
 
 def in_order(scores: pd.DataFrame, families: Iterable[str]) -> pd.DataFrame:

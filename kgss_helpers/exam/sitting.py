@@ -6,18 +6,21 @@ rank of the first right answer (MRR).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.exam.results import METRICS, ExamResult
+from kgss_helpers.exam.results import METRICS, Cost, ExamResult
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.protocol import Encoder, Method, scores_of
+from kgss_helpers.methods.protocol import Encoder, Method, scores_of, sees
 from kgss_helpers.question import Question, Split
 from kgss_helpers.space import best
 
 RANKED = 100
+T = TypeVar("T")
 
 
 def sit(
@@ -27,16 +30,19 @@ def sit(
     questions: Sequence[Question],
     split: Split = "test",
     fit: bool = True,
+    newcomer_graph: KnowledgeGraph | None = None,
 ) -> ExamResult:
     """Lets a method answer questions about a graph.
 
     Args:
         method: Scores nodes, or encodes nodes and texts (then nodes are scored by dot product, and a question that
             starts from a node is answered with that node's vector).
-        graph: What the method may see.
+        graph: What the method may see and learn from.
         questions: Of any families; those of the split are asked.
         split: ``"validation"`` while tuning, ``"test"`` to report.
         fit: Fit an encoder on the graph first; False for one that is trained already.
+        newcomer_graph: The same graph and nodes that nobody could learn from, with their edges. A question whose right
+            answers are such newcomers is asked of this graph, and newcomers alone are ranked.
 
     Raises:
         ValueError: The scores have the wrong shape or are not numbers, or there are no questions in the split.
@@ -44,27 +50,97 @@ def sit(
     asked = [question for question in questions if question.split == split]
     if not asked:
         raise ValueError(f"there are no {split} questions")
-    scores = scores_of(method, asked, graph, fit=fit)
-    return ExamResult(method.name, split, evaluate(asked, rank(asked, scores, graph)))
+    newcomers = (
+        frozenset()
+        if newcomer_graph is None
+        else frozenset(newcomer_graph.nodes["node_id"]) - frozenset(graph.nodes["node_id"])
+    )
+    of_newcomers = [question for question in asked if newcomers.intersection(question.relevant)]
+    of_known = [question for question in asked if not newcomers.intersection(question.relevant)]
+    clock = method if isinstance(method, Method) else _Clock(method)
+    started, ranking = time.process_time(), {}
+    if of_known:
+        ranking |= rank(of_known, scores_of(clock, of_known, graph, fit=fit), graph)
+    if of_newcomers and newcomer_graph is not None:
+        rows = np.flatnonzero(newcomer_graph.nodes["node_id"].isin(newcomers))
+        scores = scores_of(
+            clock, of_newcomers, newcomer_graph, fit=fit and not of_known, training_graph=graph, rows=rows
+        )
+        ranking |= rank(of_newcomers, scores, newcomer_graph, among=newcomers)
+    cost = _cost(method, clock, time.process_time() - started, len(asked))
+    return ExamResult(method.name, split, evaluate(asked, ranking), sees(method), cost)
+
+
+class _Clock:
+    """An encoder that counts the processor time until all nodes have vectors, and the bytes of a vector."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder, self.name, self.seconds, self.bytes_a_node = encoder, encoder.name, 0.0, 0.0
+        if hasattr(encoder, "encode_some"):
+            self.encode_some = lambda graph, rows: self._timed(lambda: encoder.encode_some(graph, rows))
+
+    def fit(self, graph: KnowledgeGraph) -> object:
+        return self._timed(lambda: self.encoder.fit(graph))
+
+    def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
+        vectors = np.asarray(self._timed(lambda: self.encoder.encode_nodes(graph)))
+        self.bytes_a_node = vectors.nbytes / max(len(vectors), 1)
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        return self.encoder.encode_queries(texts)
+
+    def _timed(self, work: Callable[[], T]) -> T:
+        started = time.process_time()
+        done = work()
+        self.seconds += time.process_time() - started
+        return done
+
+
+def _cost(method: Method | Encoder, clock: Method | Encoder, total: float, questions: int) -> Cost:
+    """What was measured, and what a method says of a training before (``training_seconds``) and of its size."""
+    ready = clock.seconds if isinstance(clock, _Clock) else 0.0
+    size = clock.bytes_a_node if isinstance(clock, _Clock) else 0.0
+    return Cost(
+        round(ready + getattr(method, "training_seconds", 0.0), 2),
+        round(getattr(method, "bytes_a_node", size), 1),
+        round(1000 * (total - ready) / questions, 3),
+    )
 
 
 def rank(
-    questions: Sequence[Question], scores: np.ndarray, graph: KnowledgeGraph, *, seed: int = 0
+    questions: Sequence[Question],
+    scores: np.ndarray,
+    graph: KnowledgeGraph,
+    *,
+    among: Collection[str] | None = None,
+    seed: int = 0,
 ) -> dict[str, list[str]]:
     """The best hundred node ids for each question.
 
     Right type, without anchor and excluded nodes; which of two equal scores comes first is drawn by seed.
+
+    Args:
+        questions: What was asked.
+        scores: Shape (questions, nodes).
+        graph: Whose nodes were scored.
+        among: Only these nodes are ranked.
+        seed: Of the lots for ties.
     """
     node_ids = graph.nodes["node_id"].to_numpy()
+    allowed = np.ones(len(node_ids), dtype=bool) if among is None else np.isin(node_ids, list(among))
     of_type = {
-        kind: (graph.nodes["node_type"] == kind).to_numpy() for kind in {question.node_type for question in questions}
+        kind: np.flatnonzero((graph.nodes["node_type"] == kind).to_numpy() & allowed)
+        for kind in {question.node_type for question in questions}
     }
     drawn = np.random.default_rng(seed).permutation(len(node_ids))
+    position = {node_id: row for row, node_id in enumerate(node_ids)}
     ranking = {}
     for question, row in zip(questions, scores, strict=True):
-        row = np.where(of_type[question.node_type], row, -np.inf)
-        row[[graph.position(node_id) for node_id in (*question.exclude, *filter(None, [question.anchor]))]] = -np.inf
-        ranking[question.question_id] = node_ids[best(row, RANKED, drawn)].tolist()
+        hidden = [position[node_id] for node_id in (*question.exclude, *filter(None, [question.anchor]))]
+        rows = of_type[question.node_type]
+        rows = rows[~np.isin(rows, hidden)] if hidden else rows
+        ranking[question.question_id] = node_ids[rows[best(row[rows], RANKED, drawn[rows])]].tolist()
     return ranking
 
 
@@ -72,7 +148,7 @@ def evaluate(questions: Sequence[Question], ranking: Mapping[str, Sequence[str]]
     """nDCG@10, recall@10 and MRR for each question; a question with an empty ranking gets zeros.
 
     Returns:
-        Columns ``question_id``, ``family`` and the metrics, in the order of the questions.
+        Columns ``question_id``, ``family``, ``variant`` and the metrics, in the order of the questions.
     """
     import ir_measures
     from ir_measures import RR, R, nDCG
@@ -84,8 +160,12 @@ def evaluate(questions: Sequence[Question], ranking: Mapping[str, Sequence[str]]
         if found
     }
     truth = {question.question_id: dict(question.relevant) for question in questions}
-    scores = pd.DataFrame(0.0, index=list(truth), columns=list(METRICS))
-    for value in ir_measures.iter_calc(list(measures), truth, run):
-        scores.loc[value.query_id, measures[value.measure]] = value.value
-    scores.insert(0, "family", [question.family for question in questions])
-    return scores.reset_index(names="question_id")
+    values = {
+        (value.query_id, measures[value.measure]): value.value
+        for value in ir_measures.iter_calc(list(measures), truth, run)
+    }
+    scores = pd.DataFrame({metric: [values.get((query, metric), 0.0) for query in truth] for metric in METRICS})
+    scores.insert(0, "question_id", list(truth))
+    scores.insert(1, "family", [question.family for question in questions])
+    scores.insert(2, "variant", [question.variant for question in questions])
+    return scores

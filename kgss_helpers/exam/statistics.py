@@ -31,8 +31,14 @@ class Interval(NamedTuple):
 
 
 def mean_interval(*samples: Sequence[float] | np.ndarray, seed: int = 0) -> Interval:
-    """Mean of the samples' means; each sample is resampled on its own, so families of any size count the same."""
+    """Mean of the samples' means; each sample is resampled on its own, so families of any size count the same.
+
+    Raises:
+        ValueError: A sample is empty, or a number is missing.
+    """
     parts = [np.asarray(sample, dtype=float) for sample in samples]
+    if not parts or not all(len(part) and np.isfinite(part).all() for part in parts):
+        raise ValueError("an interval needs a number for each question, and a question for each family")
 
     def mean_of_means(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.mean([part.mean(axis=axis) for part in drawn], axis=0)
@@ -41,17 +47,21 @@ def mean_interval(*samples: Sequence[float] | np.ndarray, seed: int = 0) -> Inte
 
 
 def paired_interval(statistic: Callable[..., float], *columns: np.ndarray, seed: int = 0) -> Interval:
-    """Any statistic of columns whose rows belong together: rows are resampled whole."""
-    return _bootstrap([np.asarray(column) for column in columns], statistic, paired=True, vectorized=False, seed=seed)
+    """Any statistic of columns of numbers whose rows belong together: rows are resampled whole.
+
+    A statistic that takes an argument ``axis`` is computed on all resamples at once, which is much quicker.
+    """
+    rows = [np.asarray(column, dtype=float) for column in columns]
+    return _bootstrap(rows, statistic, paired=True, vectorized=None, seed=seed)
 
 
 def _bootstrap(
-    samples: list[np.ndarray], statistic: Callable[..., float], *, paired: bool, vectorized: bool, seed: int
+    samples: list[np.ndarray], statistic: Callable[..., float], *, paired: bool, vectorized: bool | None, seed: int
 ) -> Interval:
     from scipy.stats import bootstrap
 
     value = float(statistic(*samples))
-    if all(np.ptp(sample) == 0 for sample in samples):
+    if all((sample == sample[0]).all() for sample in samples):
         return Interval(value, value, value)
     samples = [np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples]  # SciPy wants two or more
     found = bootstrap(

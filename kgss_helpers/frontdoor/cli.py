@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kgss_helpers.frontdoor import environment, install
+from kgss_helpers.frontdoor.budget import cell_limit
 from kgss_helpers.frontdoor.environment import ROOT, FrontDoorError, child_variables, run, say
 
 # What each command needs besides the dependencies that every reader needs.
 EXTRAS = {"test": ("test",), "lock": ("dev",)}
 START = Path("notebooks") / "00_start_here.ipynb"
-# Far beyond any cell, and far below nbval's own 2000 s: a cell that hangs should not cost half an hour.
-TEST_CELL_TIMEOUT = 900
+# JupyterLab reads defaults from a folder 'labconfig' on the path of its configuration; what a reader chooses in its
+# settings wins. Ours: no widget callback on a thread beside a running cell, where pyplot's figures vanish or mix
+# (jupyterlab#19719, ipykernel#1564), and no question about news.
+LAB_CONFIG = ROOT / "kgss_helpers" / "frontdoor" / "jupyter"
 
 ABOUT = """\
 From Knowledge Graphs to Semantic Spaces: a workbook in notebooks.
@@ -117,16 +122,16 @@ def enter(options: argparse.Namespace, arguments: Sequence[str]) -> int | None:
     if options.no_install:
         return None
     extras = tuple(getattr(options, "extras", ())) or EXTRAS.get(options.command, ())
-    own, here = environment.in_own_venv(), getattr(options, "here", False)
+    in_venv, here = environment.in_own_venv(), getattr(options, "here", False)
     pins, installed = environment.read_pins(), environment.installed_packages()
     reader_lacks = environment.missing_packages(environment.read_declared(), pins, installed)
     extras_lack = environment.missing_packages(environment.read_declared(extras), pins, installed)
     isolated = environment.is_isolated()
     place = environment.choose(
-        own=own, here=here, isolated=isolated, reader_lacks=reader_lacks, extras_lack=extras_lack
+        in_venv=in_venv, here=here, isolated=isolated, reader_lacks=reader_lacks, extras_lack=extras_lack
     )
     if place == "this":
-        done = install.ensure_installed(extras, options.torch, own=own)
+        done = install.ensure_installed(extras, options.torch, in_venv=in_venv)
         if done:
             say("Everything is installed.")
         return None
@@ -147,9 +152,25 @@ def lab(options: argparse.Namespace) -> int:
     # The whole repository is the root, and the address that is printed leads to the notebook as well, which it would
     # not if the file were simply named.
     page = f"/lab/tree/{START.as_posix()}" if (ROOT / START).exists() else "/lab"
-    start = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={page}"]
+    start = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={page}", *codespace_options(os.environ)]
     say("Opening JupyterLab; Ctrl+C here ends it.")
-    return run([sys.executable, "-m", "jupyterlab", *start, *options.rest], child_variables(quiet=False), ROOT)
+    command = [sys.executable, "-m", "jupyterlab", *start, *options.rest]
+    return run(command, lab_variables(child_variables(quiet=False)), ROOT)
+
+
+def lab_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables with which JupyterLab finds our defaults, after those that the user points it to."""
+    theirs = variables.get("JUPYTER_CONFIG_PATH")
+    return {**variables, "JUPYTER_CONFIG_PATH": os.pathsep.join([*([theirs] if theirs else []), str(LAB_CONFIG)])}
+
+
+def codespace_options(environ: Mapping[str, str]) -> list[str]:
+    """Return what JupyterLab must be given in a GitHub codespace, whose pages come from an address of its own."""
+    name, domain = environ.get("CODESPACE_NAME"), environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN")
+    if not name or not domain:
+        return []
+    address = rf"https://{re.escape(name)}-\d+\.{re.escape(domain)}"
+    return ["--no-browser", f"--ServerApp.allow_origin_pat={address}"]
 
 
 def test(options: argparse.Namespace) -> int:
@@ -158,8 +179,8 @@ def test(options: argparse.Namespace) -> int:
     One run and not two, so that there is one summary, one exit status, and every option of pytest means what it says.
     Which folders are meant when none is named stands in pyproject.toml.
     """
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
-    command += [f"--nbval-cell-timeout={TEST_CELL_TIMEOUT}", *options.rest]
+    command = [sys.executable, "-m", "pytest", "-p", "kgss_helpers.frontdoor.pytest_notebooks"]
+    command += ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={cell_limit()}", *options.rest]
     return run(command, child_variables(quiet=True), ROOT)
 
 

@@ -138,17 +138,19 @@ def in_own_venv() -> bool:
     return VENV.exists() and Path(sys.prefix).resolve() == VENV.resolve()
 
 
-def choose(*, own: bool, here: bool, isolated: bool, reader_lacks: Sequence[str], extras_lack: Sequence[str]) -> str:
+def choose(
+    *, in_venv: bool, here: bool, isolated: bool, reader_lacks: Sequence[str], extras_lack: Sequence[str]
+) -> str:
     """Decide between the running environment ('this') and the workbook's own ('.venv').
 
     Args:
-        own: the running interpreter is that of `.venv`.
+        in_venv: the running interpreter is that of `.venv`.
         here: the user asked for the running environment.
         isolated: the running interpreter belongs to a virtual or conda environment.
         reader_lacks: what it lacks of what a reader needs.
         extras_lack: what it lacks of the command's extras.
     """
-    if own or here:
+    if in_venv or here:
         return "this"
     if reader_lacks:
         return ".venv"

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kgss_helpers.files import write_whole
 from kgss_helpers.frontdoor.environment import ROOT, FrontDoorError, say
-from kgss_helpers.frontdoor.notebooks import cleaned, execute, read, write_whole
+from kgss_helpers.frontdoor.notebooks import cleaned, execute, read
 
 BUILD = ROOT / "build"
 # Both: the figure's data for JupyterLab, and a page that carries the drawing library itself.
@@ -47,10 +48,7 @@ def prepared(path: Path, as_is: bool) -> Any:
     if not as_is:
         say(f"Executing {path.stem} ...")
         os.environ["KGSS_PLOTLY_RENDERER"] = RENDERER
-        try:
-            execute(notebook, path.parent)
-        except FrontDoorError as error:
-            raise FrontDoorError(f"{path.stem}, {error}") from error
+        execute(notebook, path)
         notebook = cleaned(notebook)
     return notebook
 

@@ -248,7 +248,9 @@ def install_torch(version: str, build: str, command: Sequence[str] = PIP) -> Non
         say("It is the CPU build: no CUDA build was found. The workbook runs all the same, only slower.")
 
 
-def ensure_installed(extras: Sequence[str], request: str = "auto", *, own: bool, command: Sequence[str] = PIP) -> bool:
+def ensure_installed(
+    extras: Sequence[str], request: str = "auto", *, in_venv: bool, command: Sequence[str] = PIP
+) -> bool:
     """Install what the running environment lacks; returns whether anything had to be done.
 
     Whether something is missing is read from the installed packages' own metadata, in about 0.2 s. That survives
@@ -257,11 +259,11 @@ def ensure_installed(extras: Sequence[str], request: str = "auto", *, own: bool,
     Args:
         extras: the groups of pyproject.toml that are needed besides the dependencies.
         request: 'auto', 'cpu' or 'cuda'; with 'auto' a torch of the right version stays whatever its build.
-        own: the environment is the workbook's `.venv`, which holds the project itself too.
+        in_venv: the environment is the workbook's `.venv`, which holds the project itself too.
         command: how to call pip.
     """
     pins, installed = read_pins(), installed_packages()
-    declared = [*read_declared(extras), *([PROJECT] if own else [])]
+    declared = [*read_declared(extras), *([PROJECT] if in_venv else [])]
     missing = missing_packages(declared, pins, installed)
     torch, (version,) = installed.get("torch"), pins["torch"].versions
     wrong_build = torch is not None and request != "auto" and build_of(torch) != request and sys.platform != "darwin"

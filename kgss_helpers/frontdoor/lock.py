@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
+from kgss_helpers.files import write_whole
 from kgss_helpers.frontdoor.environment import ROOT, FrontDoorError, say
 from kgss_helpers.frontdoor.install import CUDA_TAG
-from kgss_helpers.frontdoor.notebooks import write_whole
 from kgss_helpers.frontdoor.pythons import OLDEST
 
 HEADER = """\

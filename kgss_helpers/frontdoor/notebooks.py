@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -13,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kgss_helpers.files import write_whole
+from kgss_helpers.frontdoor.budget import budget_of, cell_limit, cut_off
 from kgss_helpers.frontdoor.environment import ROOT, FrontDoorError, child_variables, say
 
 FOLDER = ROOT / "notebooks"
 LARGEST = 1_000_000  # bytes; beyond it GitHub and a lecture hall's network become slow
-CELL_TIMEOUT = 1800  # seconds
 
 # JupyterLab's own name for the kernel: with any other it would rename it and call a notebook changed when it is opened.
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -84,23 +83,6 @@ def as_text(notebook: Any) -> str:
     return nbformat.writes(nbformat.from_dict(notebook)).rstrip("\n") + "\n"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all: an interruption leaves the old one as it was."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # A temporary file is its owner's alone; the notebook keeps the permissions it had.
-        part.chmod(path.stat().st_mode if path.exists() else 0o644)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 def cell_name(notebook: Any, index: int) -> str:
     """Name a cell so that a person finds it: its place, and the first line of its code."""
     lines = notebook["cells"][index]["source"].strip().splitlines()
@@ -149,13 +131,15 @@ def peak_megabytes(process_id: int) -> float:
     return getattr(memory, "peak_wset", memory.rss) / 1e6
 
 
-def execute(notebook: Any, folder: Path = FOLDER, timeout: int = CELL_TIMEOUT) -> Run:
-    """Execute a notebook in place, in a kernel of this very environment; an error names the cell.
+def execute(notebook: Any, path: Path) -> Run:
+    """Execute a notebook in place, in a kernel of this very environment.
 
     Args:
         notebook: what `read` returned; its outputs are replaced.
-        folder: the working folder of the kernel.
-        timeout: seconds that a single cell may take.
+        path: its file, which stays as it is; the kernel works in that folder.
+
+    Raises:
+        FrontDoorError: a cell failed, or was cut off at its limit; names the notebook and the cell.
     """
     import zmq
     from jupyter_client.kernelspec import KernelSpecManager
@@ -163,7 +147,7 @@ def execute(notebook: Any, folder: Path = FOLDER, timeout: int = CELL_TIMEOUT) -
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    at, peak = 0, 0.0
+    at, peak, limit = 0, 0.0, cell_limit()
 
     def begin(cell: Any, cell_index: int) -> None:
         nonlocal at
@@ -176,9 +160,9 @@ def execute(notebook: Any, folder: Path = FOLDER, timeout: int = CELL_TIMEOUT) -
 
     client = NotebookClient(
         notebook,
-        timeout=timeout,
+        timeout=limit,
         record_timing=False,
-        resources={"metadata": {"path": str(folder)}},
+        resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=begin,
         on_cell_executed=measure,
     )
@@ -192,18 +176,20 @@ def execute(notebook: Any, folder: Path = FOLDER, timeout: int = CELL_TIMEOUT) -
     try:
         client.execute(env=child_variables(quiet=True))
     except CellTimeoutError as error:
-        raise FrontDoorError(f"{cell_name(notebook, at)} took longer than {timeout} s.") from error
+        raise FrontDoorError(cut_off(path.stem, cell_name(notebook, at), limit)) from error
     except DeadKernelError as error:
-        raise FrontDoorError(f"{cell_name(notebook, at)}: the kernel died, often for lack of memory.") from error
+        died = "the kernel died, often for lack of memory"
+        raise FrontDoorError(f"{path.stem}, {cell_name(notebook, at)}: {died}.") from error
     except CellExecutionError as error:
-        raise FrontDoorError(f"{cell_name(notebook, at)} failed with {error.ename}: {error.evalue}") from error
+        failed = f"failed with {error.ename}: {error.evalue}"
+        raise FrontDoorError(f"{path.stem}, {cell_name(notebook, at)} {failed}") from error
     return Run(time.perf_counter() - start, peak)
 
 
 def renew(path: Path, runner: Callable[[Any, Path], Run] = execute) -> Run:
     """Execute one notebook, clean it and write it; when a cell fails, the file stays as it was."""
     notebook = read(path)
-    run = runner(notebook, path.parent)
+    run = runner(notebook, path)
     write_whole(path, as_text(cleaned(notebook)))
     return run
 
@@ -217,10 +203,12 @@ def renew_all(paths: Iterable[Path]) -> int:
             run = renew(path)
         except FrontDoorError as error:
             failed.append(path.stem)
-            say(f"  {path.stem}, {error}")
+            say(f"  {error}")
             continue
         size = path.stat().st_size / 1e6
         print(f"{path.stem:<28} {run.seconds:6.1f} s {run.megabytes:7.0f} MB of memory, file {size:.2f} MB", flush=True)
+        if run.seconds > budget_of(path.stem):
+            say(f"  That is more than its budget of {budget_of(path.stem)} s, unless the machine was busy.")
     if failed:
         say(f"Not renewed, because a cell failed: {', '.join(failed)}.")
     return 1 if failed else 0

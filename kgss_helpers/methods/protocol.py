@@ -70,14 +70,14 @@ def scores_of(
         graph: What is searched; it may hold nodes that the method never met.
         fit: Fit an encoder first.
         training_graph: What it is fitted on; ``graph`` if not given.
-        rows: The only rows of ``graph.nodes`` that can be answers; all others get minus infinity, and an encoder that
-            can (``encode_some``) is spared their vectors.
+        rows: The only rows of ``graph.nodes`` that can be answers: an encoder that can (``encode_some``) is spared the
+            vectors of all others.
 
     Raises:
         ValueError: The scores have the wrong shape or are not numbers.
     """
     if isinstance(method, Method):
-        scores = np.array(method.score(questions, graph), dtype=float)
+        scores = np.asarray(method.score(questions, graph), dtype=float)
     else:
         if fit:
             method.fit(graph if training_graph is None else training_graph)
@@ -87,8 +87,6 @@ def scores_of(
         raise ValueError(f"{method.name} must give {wanted}, gave shape {scores.shape}")
     if np.isnan(scores).any() or np.isposinf(scores).any():
         raise ValueError(f"{method.name} gave NaN or infinity as a score; only minus infinity ('not found') may stand")
-    if rows is not None:
-        scores[:, np.setdiff1d(np.arange(len(graph.nodes)), rows)] = -np.inf
     return scores
 
 
@@ -137,13 +135,12 @@ def answer(
         The columns of the graph's nodes and ``score``; empty where the method finds nothing.
 
     Raises:
-        ValueError: The graph has no node of the type.
+        GraphError: The graph has no node of the type; names the types there are, and the nearest.
     """
-    types = graph.nodes["node_type"]
-    if node_type is not None and not (types == node_type).any():
-        raise ValueError(f"{graph.name} has no node of type {node_type!r}; there are {', '.join(sorted(set(types)))}")
+    if node_type is not None:
+        graph.require_known([node_type], "node_type")
     scores = scores_of(method, [Query(text, node_type)], graph, fit=fit)[0]
     if node_type is not None:
-        scores = np.where(types == node_type, scores, -np.inf)
+        scores = np.where(graph.nodes["node_type"] == node_type, scores, -np.inf)
     found = best(scores, k)
     return graph.nodes.iloc[found].assign(score=scores[found]).reset_index(drop=True)

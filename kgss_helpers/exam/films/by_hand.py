@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -66,6 +64,13 @@ def themes() -> list[Theme]:
         Theme(row.theme, row.role, row.split, row.text, covered[row.theme])
         for row in table("theme_questions").itertuples()
     ]
+
+
+def hungarian() -> dict[str, str]:
+    """Question id, or text of a theme question → the question in Hungarian."""
+    by_id, by_text = table("hungarian"), table("hungarian_themes")
+    found = dict(zip(by_id["question_id"], by_id["text"], strict=True)) if len(by_id) else {}
+    return found | (dict(zip(by_text["text"], by_text["hungarian"], strict=True)) if len(by_text) else {})
 
 
 @cache

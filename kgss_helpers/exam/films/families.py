@@ -19,7 +19,7 @@ from kgss_helpers.exam.films.proof import (
     THEME_FROM,
     THEME_MANY,
     content_words,
-    credits,
+    credit_table,
     genre_counts,
     grades,
     proved,
@@ -73,7 +73,7 @@ class Families:
         self.right = counted[right(counted)]
         self.known = ~self.right["person"].isin(held_out.newcomers)
         self.proved = _proved(held_out.training_graph)
-        self.credits = {graph: credits(graph) for graph in (self.graph, held_out.training_graph)}
+        self.credits = {graph: credit_table(graph) for graph in (self.graph, held_out.training_graph)}
         self.about = {graph: targets(graph, HAS_KEYWORD) for graph in self.credits}
         self.genres = {name: node_id for node_id, name in self._names_of("genre")}
         self.keywords = {name: node_id for node_id, name in self._names_of("keyword")}
@@ -87,9 +87,7 @@ class Families:
             self.role_and_genre, self.other_words, self.theme, self.plot, self.keyword, self.alike, self.credit,
             self.implicit, self.newcomer,
         )  # fmt: skip
-        return [
-            question for make in makers for question in sorted(make(), key=lambda question: question.question_id)
-        ]
+        return [question for make in makers for question in sorted(make(), key=lambda question: question.question_id)]
 
     # ---- people with a skill -------------------------------------------------------------------------------------
 
@@ -223,7 +221,7 @@ class Families:
             asked.sort(key=lambda one: lot("asked", one[0], one[1]))
             for person, role, films in asked[:MOST_CREDIT]:
                 text = CREDIT_PHRASINGS[role].format(person=self.names[person])
-                others = tuple(sorted(known[person, role] - set(films)))
+                others = tuple(sorted(known[person, role] - set(films) - self.held_out.newcomers))
                 name = _id("credit", split, role, person.removeprefix("person:"))
                 yield Question(name, "credit", split, text, "project", dict.fromkeys(films, 1), exclude=others)
 

@@ -13,9 +13,8 @@ from functools import cached_property
 import pandas as pd
 
 from kgss_helpers.exam.films.by_hand import formal_keywords, plots, told_by_paraphrase
-from kgss_helpers.exam.films.proof import content_words, credits, genre_counts, right, targets
+from kgss_helpers.exam.films.proof import content_words, credit_table, genre_counts, right, targets
 from kgss_helpers.films.roles import HAS_KEYWORD
-from kgss_helpers.films.skills import SKILLED_FROM
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.question import Split
 
@@ -130,7 +129,7 @@ def _credits(graph: KnowledgeGraph, given_away: GivenAway) -> dict[tuple[str, st
     pairs: dict[tuple[str, str], Split] = {}
     counted = genre_counts(graph)
     skilled = set(counted[right(counted)][["role", "person"]].itertuples(index=False, name=None))
-    for (person, role), projects in credits(graph).groupby(["person", "role"])["project"]:
+    for (person, role), projects in credit_table(graph).groupby(["person", "role"])["project"]:
         may = [project for project in projects if not given_away(person, project)]
         drawn = sorted(may, key=lambda project: lot("credit", person, project))
         if len(projects) >= HELD_OUT_FROM:
@@ -148,8 +147,10 @@ def _credits(graph: KnowledgeGraph, given_away: GivenAway) -> dict[tuple[str, st
 
 
 def _keywords(graph: KnowledgeGraph, edges: pd.DataFrame) -> dict[tuple[str, str], Split]:
-    """Film and content keyword → half; none that the film's own title or description says, and never more than a third
-    of the films of a keyword."""
+    """Film and content keyword → half.
+
+    None that the film's own title or description says, and never more than a third of the films of a keyword.
+    """
     nodes = graph.nodes.set_index("node_id")
     formal = formal_keywords()
     texts = {
@@ -180,14 +181,16 @@ class GivenAway:
     def __init__(self, graph: KnowledgeGraph) -> None:
         self.graph, self.nodes = graph, graph.nodes.set_index("node_id")
         self.paraphrased = told_by_paraphrase()
-        self.credits = credits(graph)
+        self.credits = credit_table(graph)
         crew = self.credits.groupby("project")["person"].agg(set)
         keywords = targets(graph, HAS_KEYWORD)
         said = self.nodes["name"].reindex(keywords["target"]).groupby(keywords["project"].to_numpy()).agg(" ".join)
         films = self.nodes[self.nodes["node_type"] == "project"]
-        texts = films["name"] + " " + films["series"] + " " + films["description"] + " " + said.reindex(films.index, fill_value="")
+        said = said.reindex(films.index, fill_value="")
+        texts = films["name"] + " " + films["series"] + " " + films["description"] + " " + said
         self.words = {film: content_words(text) for film, text in texts.items()}
-        self.surnames = {film: {person: _surname(self.nodes.at[person, "name"]) for person in people} for film, people in crew.items()}
+        names = self.nodes["name"]
+        self.surnames = {film: {who: _surname(names[who]) for who in people} for film, people in crew.items()}
         people = self.nodes[(self.nodes["node_type"] == "person") & (self.nodes["description"] != "")]
         self.said = {person: content_words(text) for person, text in people["description"].items()}
         self.names_said = {
@@ -196,6 +199,7 @@ class GivenAway:
         }
 
     def __call__(self, person: str, film: str) -> bool:
+        """Whether the person's description gives the film away."""
         if (person, film) in self.paraphrased:
             return True
         if person not in self.said:

@@ -18,7 +18,7 @@ REAL_SHARE = 0.15
 THEME_FROM, THEME_MANY = 2, 4
 
 
-def credits(graph: KnowledgeGraph) -> pd.DataFrame:
+def credit_table(graph: KnowledgeGraph) -> pd.DataFrame:
     """Every credit: ``person``, ``role``, ``project`` and ``series`` (the film's own id where it belongs to none)."""
     edges = graph.edges[~graph.edges["relation"].isin([HAS_GENRE, HAS_KEYWORD])]
     table = edges.rename(columns={"source": "person", "relation": "role", "target": "project"})
@@ -37,7 +37,7 @@ def genre_counts(graph: KnowledgeGraph) -> pd.DataFrame:
 
     ``share`` is of all the films that the person has in the role. Sorted by role, genre and person.
     """
-    table = credits(graph)
+    table = credit_table(graph)
     in_role = table.groupby(["role", "person"])["project"].nunique().rename("in_role")
     joined = table.merge(targets(graph, HAS_GENRE).rename(columns={"target": "genre"}), on="project")
     grouped = joined.groupby(["role", "genre", "person"])
@@ -70,13 +70,16 @@ def theme_counts(table: pd.DataFrame, projects: set[str]) -> pd.DataFrame:
 # ---- words ---------------------------------------------------------------------------------------------------------
 
 EMPTY_WORDS = frozenset(
-    """a about across after again against all along also among an and another any are around as at away back be because
-    been before behind being between both but by can could did do does down during each ever every few first for from
-    had has have he her here hers him his how i if in into is it its itself just last like made make makes man many may
-    me more most must my nearly never no not of off on once one only onto or other others our out over own part people s
-    same she so some such t than that the their them then there these they this those three through till to too toward
-    two under until up us very was we were what when where which while who whom whose why will with without woman would
-    you your""".split()
+    re.findall(
+        r"\w+",
+        """a about across after again against all along also among an and another any are around as at away back be
+        because been before behind being between both but by can could did do does down during each ever every few first for
+        from had has have he her here hers him his how i if in into is it its itself just last like made make makes man
+        many may me more most must my nearly never no not of off on once one only onto or other others our out over own
+        part people s same she so some such t than that the their them then there these they this those three through
+        till to too toward two under until up us very was we were what when where which while who whom whose why will
+        with without woman would you your""",
+    )
 )
 
 

@@ -1,17 +1,13 @@
-"""The exam's questions, proved again from the graph by other means than those that made them."""
+"""The exam's file of questions, proved again from the graph by other means than those that made it."""
 
-import json
 import re
 from collections import Counter, defaultdict
-from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from kgss_helpers.datasets import load_films
 from kgss_helpers.datasets.films import project_id, read_films, without_brackets
-from kgss_helpers.exam import films as module
 from kgss_helpers.exam.films import (
     ALIKE_PHRASINGS,
     CREDIT_PHRASINGS,
@@ -22,18 +18,13 @@ from kgss_helpers.exam.films import (
     MOST_ANSWERS,
     QUESTIONS,
     ROLE_AND_GENRE_PHRASINGS,
-    alike,
-    credit,
     derive_questions,
     hold_out,
-    role_and_genre,
 )
-from kgss_helpers.exam.sitting import rank
+from kgss_helpers.exam.sitting import evaluate, rank
 from kgss_helpers.files import DATA
 from kgss_helpers.films.roles import ROLES
-from kgss_helpers.films.skills import skilled_people
-from kgss_helpers.graph import GraphError, KnowledgeGraph
-from kgss_helpers.question import Question, load_questions, save_questions
+from kgss_helpers.question import load_questions, save_questions
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +39,7 @@ def films():
 
 @pytest.fixture(scope="module")
 def questions():
-    return load_questions()
+    return load_questions(QUESTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +75,11 @@ def repeated(values):
     return [value for value, count in Counter(values).items() if count > 1]
 
 
-# ---- the whole file ----------------------------------------------------------------------------------------------
+# ---- the whole file ------------------------------------------------------------------------------------------------
+
+
+def test_the_exam_lies_in_the_data_folder():
+    assert QUESTIONS == DATA / "exam.jsonl"
 
 
 def test_four_hundred_questions_or_more_every_family_in_both_splits(questions):
@@ -137,7 +132,7 @@ def test_questions_are_clean_text(questions):
         ), question.text
 
 
-# ---- role and genre ----------------------------------------------------------------------------------------------
+# ---- what the graph proves -----------------------------------------------------------------------------------------
 
 
 def test_role_and_genre_is_right_for_people_with_three_such_credits(questions, facts, names):
@@ -166,58 +161,6 @@ def test_role_and_genre_is_right_for_people_with_three_such_credits(questions, f
     assert asked == expected
 
 
-def tiny_graph(*credited, genres=(), keywords=(), series=None, names=None):
-    """A graph from (person, role, film), (film, genre) and (film, keyword)."""
-    kinds, edges = {}, []
-    for person, role, film in credited:
-        kinds |= {person: "person", film: "project"}
-        edges.append((person, role, film))
-    for relation, kind, rows in (("has genre", "genre", genres), ("has keyword", "keyword", keywords)):
-        for film, other in rows:
-            kinds |= {film: "project", other: kind}
-            edges.append((film, relation, other))
-    nodes = pd.DataFrame([(node, kind) for node, kind in kinds.items()], columns=["node_id", "node_type"])
-    nodes["name"] = [(names or {}).get(node, node) for node in nodes["node_id"]]
-    nodes["series"] = [(series or {}).get(node, "") for node in nodes["node_id"]]
-    return KnowledgeGraph(nodes, pd.DataFrame(edges, columns=["source", "relation", "target"]))
-
-
-def test_skilled_people_count_films_and_start_at_three():
-    films = ["f1", "f2", "f3"]
-    graph = tiny_graph(
-        *[("ada", "Editor", film) for film in films],
-        *[("bo", "Editor", film) for film in films[:2]],
-        ("ada", "Actor", "f1"),
-        ("bo", "fan of", "f3"),
-        genres=[(film, "noir") for film in films] + [("f1", "comedy")],
-    )
-    assert skilled_people(graph).to_dict("records") == [
-        {"role": "Editor", "genre": "noir", "person": "ada", "films": 3}
-    ]
-
-
-def test_articles_fit_in_every_phrasing():
-    people, films = ["p1", "p2", "p3"], ["f1", "f2", "f3"]
-    roles = ["Actor", "Editor", "Animator", "Director"]
-    genres = [(film, genre) for film in films for genre in ("Action", "Drama", "Animation")]
-    graph = tiny_graph(*[(p, role, film) for p in people for role in roles for film in films], genres=genres)
-    texts = [question.text for question in role_and_genre(graph, np.random.default_rng(0))]
-    assert len(texts) == 12
-    assert not [text for text in texts if re.search(r"\ba [aeiou]|\ban [^aeiou]", text)]
-    assert "drama" in " ".join(texts)
-    assert "draman" not in " ".join(texts)
-
-
-@pytest.mark.parametrize(("people", "asked"), [(2, 0), (3, 1), (60, 1), (61, 0)])
-def test_too_few_or_too_many_answers_are_not_asked_for(people, asked):
-    credited = [(f"p{number}", "Editor", film) for number in range(people) for film in ("f1", "f2", "f3")]
-    graph = tiny_graph(*credited, genres=[(film, "noir") for film in ("f1", "f2", "f3")])
-    assert len(list(role_and_genre(graph, np.random.default_rng(0)))) == asked
-
-
-# ---- credit ------------------------------------------------------------------------------------------------------
-
-
 def test_credit_asks_for_held_out_facts_alone_and_hides_the_known_ones(questions, facts, held_out, names):
     every = defaultdict(set)
     for person, role, film in facts:
@@ -236,58 +179,6 @@ def test_credit_asks_for_held_out_facts_alone_and_hides_the_known_ones(questions
         assert sum((person, role, film) in training for film in question.exclude) >= 3
 
 
-def test_a_person_with_fewer_than_three_known_credits_is_not_asked_about():
-    credited = [("ada", "Editor", f"f{number}") for number in range(4)]
-    credited += [("bo", "Editor", f"f{number}") for number in range(3)]
-    graph = tiny_graph(*credited)
-
-    def split(hidden):
-        train = [row for row in credited if row not in hidden]
-        columns = ["source", "relation", "target"]
-        return module.EdgeSplit(
-            pd.DataFrame(train, columns=columns),
-            pd.DataFrame(hidden, columns=columns),
-            pd.DataFrame([], columns=columns),
-            graph,
-        )
-
-    made = list(credit(graph, split([credited[0], credited[4]]), np.random.default_rng(0)))
-    assert [(question.text, question.relevant, question.exclude) for question in made] == [
-        ("films edited by ada", {"f0": 1}, ("f1", "f2", "f3"))
-    ]
-
-
-def test_every_role_has_a_phrasing():
-    assert set(CREDIT_PHRASINGS) == set(ROLES)
-
-
-def test_held_out_facts_are_not_in_the_training_graph(graph, held_out):
-    training = triples(held_out.training_graph.edges)
-    validation, test = triples(held_out.validation), triples(held_out.test)
-    assert training | validation | test == triples(graph.edges)
-    assert not training & (validation | test)
-    assert not validation & test
-    assert len(validation) > 400
-    assert len(test) > 400
-    pairs = [{frozenset((s, t)) for s, _, t in side} for side in (training, validation, test)]
-    assert not pairs[0] & pairs[1]
-    assert not pairs[0] & pairs[2]
-    assert not pairs[1] & pairs[2]
-    assert {relation for _, relation, _ in validation | test} <= set(ROLES)
-
-
-def test_the_split_is_the_same_every_time(graph, held_out):
-    again = hold_out(graph)
-    assert again.validation.equals(held_out.validation)
-    assert again.test.equals(held_out.test)
-
-
-def test_only_who_has_five_credits_in_a_role_loses_any(graph, held_out):
-    counts = Counter(zip(graph.edges["source"], graph.edges["relation"], strict=True))
-    lost = [(person, role) for side in (held_out.validation, held_out.test) for person, role, _ in triples(side)]
-    assert min(counts[pair] for pair in lost) == 5
-
-
 def test_the_training_graph_still_proves_most_skills(graph, held_out, questions):
     """Perfect counting of what a method may see is the best it can do in role and genre: there must be room to win."""
     training = held_out.training_graph
@@ -301,39 +192,11 @@ def test_the_training_graph_still_proves_most_skills(graph, held_out, questions)
         if role in ROLES:
             counts.update((f"{role} {genre}".lower().replace(" ", "-"), person) for genre in genres[film])
     asked = [question for question in questions if question.family == "role and genre"]
-    scores = np.array(
+    counted = np.array(
         [[counts[question.question_id, node] for node in training.nodes["node_id"]] for question in asked]
     )
-    marks = mark(asked, rank(asked, np.where(scores > 0, scores, -np.inf), training))
-    assert 0.93 < marks["nDCG@10"].mean() < 1
-
-
-def test_what_a_description_tells_is_never_held_out(graph, held_out, names):
-    """Not even without the title's article: descriptions are there for every method to read."""
-    description = dict(zip(graph.nodes["node_id"], graph.nodes["description"], strict=True))
-    told = []
-    for side in (held_out.validation, held_out.test):
-        for person, role, film in side.itertuples(index=False):
-            title = re.sub(r"^(the|an?) ", "", names[film].casefold())
-            if re.search(rf"(?<!\w){re.escape(title)}(?!\w)", description[person].casefold()):
-                told.append((person, role, film))
-    assert told == []
-
-
-def test_hold_out_keeps_a_told_fact_in_training():
-    people = [f"p{number}" for number in range(30)]
-    credited = [(person, "Actor", f"f{film}") for person in people for film in range(6)]
-    graph = tiny_graph(*credited, names={f"f{film}": f"Red Moon {film}" for film in range(6)})
-    held = hold_out(graph)
-    told = next(held.test.itertuples(index=False, name=None))
-    nodes = graph.nodes.assign(description="")
-    nodes.loc[nodes["node_id"] == told[0], "description"] = f"Shone in red moon {told[2][1:]}."
-    again = hold_out(KnowledgeGraph(nodes, graph.edges))
-    assert told in triples(held.test)
-    assert told in triples(again.train)
-
-
-# ---- alike -------------------------------------------------------------------------------------------------------
+    scores = evaluate(asked, rank(asked, np.where(counted > 0, counted, -np.inf), training))
+    assert 0.93 < scores["nDCG@10"].mean() < 1
 
 
 def test_alike_is_the_series_and_whoever_shares_three_keywords(questions, films):
@@ -356,16 +219,8 @@ def test_alike_is_the_series_and_whoever_shares_three_keywords(questions, films)
     assert graded == {1, 2}
 
 
-def test_alike_on_a_graph_to_check_by_eye():
-    words = ["war", "train", "spy", "snow"]
-    keywords = [(film, word) for film in ("f1", "f2") for word in words[:3]]
-    keywords += [("f3", word) for word in words[:2]] + [("f4", "snow"), ("f5", "snow"), ("f6", "snow")]
-    series = {"f1": "Saga", "f4": "Saga", "f5": "Saga"}
-    made = list(alike(tiny_graph(keywords=keywords, series=series), np.random.default_rng(0)))
-    assert {question.anchor: question.relevant for question in made} == {"f1": {"f2": 1, "f4": 2, "f5": 2}}
+# ---- plot ----------------------------------------------------------------------------------------------------------
 
-
-# ---- plot --------------------------------------------------------------------------------------------------------
 
 # Words that carry no plot of their own.
 EMPTY_WORDS = frozenset(
@@ -459,7 +314,7 @@ def test_a_plot_shares_at_most_two_content_words_with_the_description(questions,
     assert shared == {}
 
 
-# ---- keyword -----------------------------------------------------------------------------------------------------
+# ---- keyword -------------------------------------------------------------------------------------------------------
 
 
 def test_keywords_judged_exist_and_a_question_is_not_its_own_answer(questions, names):
@@ -472,93 +327,3 @@ def test_keywords_judged_exist_and_a_question_is_not_its_own_answer(questions, n
         same = [node for node, name in keywords.items() if name == question.text.casefold()]
         assert set(same) <= set(question.exclude), question.text
     assert "space battle" in [question.text for question in of_family(questions, "keyword")]
-
-
-# ---- reading and writing -----------------------------------------------------------------------------------------
-
-ONE = Question("q1", "plot", "test", "A thing happens.", "project", {"project:a": 2})
-RECORD = {
-    "question_id": "q1", "family": "plot", "split": "test", "text": "A thing happens.", "node_type": "project",
-    "relevant": {"project:a": 2},
-}  # fmt: skip
-
-
-def written(folder, *lines):
-    path = folder / "mine.jsonl"
-    path.write_text("".join((json.dumps(line) if not isinstance(line, str) else line) + "\n" for line in lines))
-    return path
-
-
-def test_what_is_saved_is_loaded(tmp_path):
-    kept = [ONE, replace(ONE, question_id="q2", text="Élan & “quotes”\n", anchor="project:b", exclude=("x", "y"))]
-    save_questions(kept, tmp_path / "deep" / "mine.jsonl")
-    assert load_questions(tmp_path / "deep" / "mine.jsonl") == kept
-    assert "Élan" in (tmp_path / "deep" / "mine.jsonl").read_text(encoding="utf-8")
-
-
-def test_nothing_is_saved_and_loaded_too(tmp_path):
-    save_questions([], tmp_path / "none.jsonl")
-    assert load_questions(tmp_path / "none.jsonl") == []
-
-
-def test_defaults_may_be_left_out(tmp_path):
-    assert load_questions(written(tmp_path, RECORD)) == [ONE]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ("{cut", "not valid JSON"),
-        ([1, 2], "not a JSON object"),
-        (7, "not a JSON object"),
-        ({key: value for key, value in RECORD.items() if key != "text"}, "'text'"),
-        ({**RECORD, "colour": "red"}, "'colour'"),
-        ({**RECORD, "exclude": None}, "'exclude' must be a list of node ids"),
-        ({**RECORD, "exclude": "project:b"}, "'exclude' must be a list of node ids"),
-        ({**RECORD, "exclude": [7]}, "'exclude' must be a list of node ids"),
-        ({**RECORD, "anchor": ["project:b"]}, "'anchor' must be a node id or null"),
-        ({**RECORD, "family": "trivia"}, "unknown family 'trivia'"),
-        ({**RECORD, "family": ["plot"]}, "unknown family"),
-        ({**RECORD, "split": "train"}, "split 'train'"),
-        ({**RECORD, "text": " "}, "'text' must be a text"),
-        ({**RECORD, "question_id": ["q"]}, "'question_id' must be a text"),
-        ({**RECORD, "node_type": None}, "'node_type' must be a text"),
-        ({**RECORD, "relevant": {}}, "without a right answer"),
-        ({**RECORD, "relevant": ["project:a"]}, "a grade, a whole number from 1"),
-        ({**RECORD, "relevant": {"project:a": 0}}, "a grade, a whole number from 1"),
-        ({**RECORD, "relevant": {"project:a": 1.5}}, "a grade, a whole number from 1"),
-        ({**RECORD, "anchor": "project:a"}, "project:a cannot be right and taken out"),
-        ({**RECORD, "exclude": ["project:a"]}, "project:a cannot be right and taken out"),
-        (RECORD, "question_id 'q1' is there already in line 1"),
-    ],
-)
-def test_a_malformed_line_is_named(tmp_path, wrong, message):
-    with pytest.raises(GraphError, match=r"^mine\.jsonl, line 2") as caught:
-        load_questions(written(tmp_path, RECORD, wrong))
-    assert re.search(message, str(caught.value)), str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        load_questions(tmp_path / "nowhere.jsonl")
-
-
-@pytest.mark.parametrize("step", ["write_text", "replace"])
-def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, step):
-    path = tmp_path / "mine.jsonl"
-    save_questions([ONE], path)
-    before = path.read_bytes()
-
-    def fails(*_args, **_kwargs):
-        raise OSError("disk full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(type(path), step, fails)
-        with pytest.raises(OSError, match="disk full"):
-            save_questions([ONE, replace(ONE, question_id="q2")], path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_exam_lies_in_the_data_folder():
-    assert QUESTIONS == DATA / "exam.jsonl"

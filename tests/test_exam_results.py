@@ -1,0 +1,104 @@
+"""Results: their summary, their row, and that they come back from their file."""
+
+import pandas as pd
+import pytest
+
+from kgss_helpers.exam import ExamResult, recorded
+from kgss_helpers.exam.results import ALL, METRICS
+from kgss_helpers.exam.statistics import mean_interval
+
+# ---- results -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def result():
+    scores = pd.DataFrame(
+        {
+            "question_id": ["a", "b", "c", "d"],
+            "family": ["plot", "plot", "credit", "credit"],
+            "nDCG@10": [0.0, 1.0, 0.25, 0.25],
+            "recall@10": [0.0, 1.0, 0.5, 0.5],
+            "MRR": [0.123456, 1.0, 0.2, 0.2],
+        }
+    )
+    return ExamResult("My method (v2)", "test", scores)
+
+
+def test_a_summary_has_each_family_and_their_mean(result):
+    summary = result.summary()
+    assert list(summary.columns) == ["family", "metric", "mean", "low", "high", "questions"]
+    ndcg = summary[summary["metric"] == "nDCG@10"].set_index("family")
+    assert ndcg.index.tolist() == ["plot", "credit", ALL]
+    assert ndcg["mean"].tolist() == [0.5, 0.25, 0.375]
+    assert ndcg["questions"].tolist() == [2, 2, 4]
+    assert (ndcg["low"] <= ndcg["mean"]).all()
+    assert (ndcg["mean"] <= ndcg["high"]).all()
+    assert summary["metric"].unique().tolist() == list(METRICS)
+
+
+def test_a_row_reads_mean_and_interval(result):
+    row = result.row("recall@10")
+    assert row.name == "My method (v2)"
+    assert row["credit"] == "0.50 [0.50, 0.50]"
+    assert row["plot"] == "0.50 [0.00, 1.00]"
+    assert row.index.tolist() == ["plot", "credit", ALL]
+
+
+def test_results_are_saved_and_read_again(result, tmp_path):
+    path = result.save(tmp_path / "new")
+    assert path == tmp_path / "new" / "my-method-v2.test.json"
+    (again,) = recorded(tmp_path / "new")
+    assert (again.method, again.split) == (result.method, result.split)
+    pd.testing.assert_frame_equal(again.scores, result.scores.round(4))
+    result.save(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == [path]
+
+
+def test_nothing_is_recorded_in_an_empty_folder(tmp_path):
+    assert recorded(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "7",
+        '{"method": "x"}',
+        '{"method": "x", "split": "test", "scores": 7}',
+        '{"method": "x", "split": "test", "scores": {"question_id": ["a"], "family": ["plot"], "MRR": [1.0]}}',
+        '{"method": "x", "split": "test", "scores": {"question_id": ["a"], "family": ["plot", "plot"]}}',
+        '{"method": "x", "split": "test", "scores": {"question_id": ["a"], "family": ["plot"], "nDCG@10": ["high"], '
+        '"recall@10": [1.0], "MRR": [1.0]}}',
+        '{"method": "x", "split": "test", "scores": {"question_id": ["a"], "family": ["plot"], "nDCG@10": [NaN], '
+        '"recall@10": [1.0], "MRR": [1.0]}}',
+        '{"method": "x", "split": "train", "scores": {"question_id": ["a"], "family": ["plot"], "nDCG@10": [1.0], '
+        '"recall@10": [1.0], "MRR": [1.0]}}',
+    ],
+)
+def test_a_damaged_result_is_named(tmp_path, result, content):
+    result.save(tmp_path)
+    (tmp_path / "broken.test.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^broken\.test\.json is no result of the exam \(.*let the method sit again"):
+        recorded(tmp_path)
+
+
+def test_scores_come_by_family_in_the_order_in_which_they_were_asked(result):
+    by_family = result.by_family("recall@10")
+    assert list(by_family) == ["plot", "credit"]
+    assert by_family["plot"].to_dict() == {"a": 0.0, "b": 1.0}
+    assert by_family["credit"].to_dict() == {"c": 0.5, "d": 0.5}
+
+
+def test_an_interval_is_of_one_family_or_of_all(result):
+    assert result.interval("plot") == mean_interval([0.0, 1.0])
+    assert result.interval() == mean_interval([0.0, 1.0], [0.25, 0.25])
+    assert result.interval("credit", "recall@10") == (0.5, 0.5, 0.5)
+
+
+def test_what_was_not_asked_or_measured_is_said(result):
+    with pytest.raises(ValueError, match=r"answered no question of 'alike'; there are plot, credit"):
+        result.interval("alike")
+    for ask in (result.by_family, result.row, lambda metric: result.interval("plot", metric)):
+        with pytest.raises(ValueError, match=r"unknown metric 'F1'; there are nDCG@10, recall@10, MRR"):
+            ask("F1")
