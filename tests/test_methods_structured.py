@@ -22,7 +22,8 @@ def graph() -> KnowledgeGraph:
     edges = [
         *(("p1", "Director", film) for film in ("f1", "f2", "f3")), ("p2", "Director", "f1"),
         *(("p3", "Director", film) for film in ("f4", "f5")), ("p2", "Composer", "f4"),
-        *((film, "has genre", "g1") for film in ("f1", "f2", "f3")), *((film, "has genre", "g2") for film in ("f4", "f5")),
+        *((film, "has genre", "g1") for film in ("f1", "f2", "f3")),
+        *((film, "has genre", "g2") for film in ("f4", "f5")),
         ("f1", "has keyword", "k1"), ("f2", "has keyword", "k1"),
         *((film, "has keyword", "k2") for film in ("f1", "f3", "f4", "f5")),
     ]  # fmt: skip
