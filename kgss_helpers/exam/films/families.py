@@ -7,7 +7,7 @@ people leave the ranking, and *implicit* asks for them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -15,25 +15,14 @@ import pandas as pd
 
 from kgss_helpers.exam.films import by_hand
 from kgss_helpers.exam.films.holdout import HoldOut, lot, side
-from kgss_helpers.exam.films.proof import (
-    THEME_FROM,
-    THEME_MANY,
-    content_words,
-    credit_table,
-    genre_counts,
-    grades,
-    proved,
-    right,
-    targets,
-    theme_counts,
-)
+from kgss_helpers.exam.films.proof import THEME_FROM, THEME_MANY, Facts, content_words, grades, right, targets
 from kgss_helpers.films.roles import HAS_KEYWORD, ROLES, TABLE
 from kgss_helpers.films.skills import MANY, SKILLED_FROM
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.question import Question, Split
 
 FEWEST_ANSWERS, MOST_ANSWERS = 2, 100
-"""Of questions about a role and a genre or a theme."""
+"""Of questions about a role and a genre or a theme: so many known people whom the whole graph proves."""
 ALIKE_FROM, ALIKE_RARITY = 3, 10.0
 """Two films count as alike from so many shared content keywords on, if these are rare enough together.
 
@@ -69,12 +58,12 @@ class Families:
         self.held_out, self.graph = held_out, held_out.graph
         self.nodes = self.graph.nodes.set_index("node_id")
         self.names = self.nodes["name"]
-        counted = genre_counts(self.graph)
+        self.facts, self.training = Facts(self.graph), Facts(held_out.training_graph)
+        counted = self.facts.genres
         self.right = counted[right(counted)]
         self.known = ~self.right["person"].isin(held_out.newcomers)
-        self.proved = _proved(held_out.training_graph)
-        self.credits = {graph: credit_table(graph) for graph in (self.graph, held_out.training_graph)}
-        self.about = {graph: targets(graph, HAS_KEYWORD) for graph in self.credits}
+        self.proved = self.training.proved()
+        self._right_by_skill = dict(list(self.right.groupby(["role", "genre"])))
         self.genres = {name: node_id for node_id, name in self._names_of("genre")}
         self.keywords = {name: node_id for node_id, name in self._names_of("keyword")}
 
@@ -91,10 +80,15 @@ class Families:
 
     # ---- people with a skill -------------------------------------------------------------------------------------
 
+    def _right_people(self, role: str, genre: str) -> pd.Series:
+        """Person → number of films, newcomers included."""
+        found = self._right_by_skill.get((role, genre), self.right.iloc[:0])
+        return found.set_index("person")["films"]
+
     def _skilled(self, role: str, genre: str) -> tuple[dict[str, int], tuple[str, ...]]:
         """Known people with a role in a genre: those whom the training graph proves, with grades, and the others."""
-        found = self.right[self.known & (self.right["role"] == role) & (self.right["genre"] == genre)]
-        films = found.set_index("person")["films"]
+        films = self._right_people(role, genre)
+        films = films[~films.index.isin(self.held_out.newcomers)]
         sure = [person for person in films.index if (role, genre, person) in self.proved]
         return grades(films[sure], MANY), tuple(sorted(set(films.index) - set(sure)))
 
@@ -104,7 +98,7 @@ class Families:
         combinations = []
         for role, genre in sorted(set(self.right[["role", "genre"]].itertuples(index=False, name=None))):
             relevant, others = self._skilled(role, genre)
-            if FEWEST_ANSWERS <= len(relevant) <= MOST_ANSWERS:
+            if _enough(relevant, others):
                 combinations.append((role, genre, relevant, others))
         splits = _halves([f"{role}|{genre}" for role, genre, *_ in combinations])
         for (role, genre, relevant, others), split in zip(combinations, splits, strict=True):
@@ -121,30 +115,29 @@ class Families:
         for split in HALVES:
             for asked in by_hand.other_words(split):
                 relevant, others = self._skilled(asked.role, self.genres.get(asked.genre, ""))
-                if FEWEST_ANSWERS <= len(relevant) <= MOST_ANSWERS:
+                if _enough(relevant, others):
                     name = _id("other words", split, asked.role, asked.genre)
                     yield Question(name, "other words", split, asked.text, "person", relevant, exclude=others)
 
     def theme(self) -> Iterator[Question]:
         """A role and a theme in free words; right is who has at least two such credits."""
         for asked in by_hand.themes():
-            films, training = self._themed(asked), self._themed(asked, self.held_out.training_graph)
+            films, training = self._themed(asked, self.facts), self._themed(asked, self.training)
             films = films[~films.index.isin(self.held_out.newcomers)]
             sure = films[films.index.isin(training.index)]
-            if FEWEST_ANSWERS <= len(sure) <= MOST_ANSWERS:
-                others = tuple(sorted(set(films.index) - set(sure.index)))
+            relevant, others = grades(sure, THEME_MANY), tuple(sorted(set(films.index) - set(sure.index)))
+            if _enough(relevant, others):
                 name = _id("theme", asked.theme, asked.role)
-                yield Question(
-                    name, "theme", asked.split, asked.text, "person", grades(sure, THEME_MANY), exclude=others
-                )
+                yield Question(name, "theme", asked.split, asked.text, "person", relevant, exclude=others)
 
-    def _themed(self, asked: by_hand.Theme, graph: KnowledgeGraph | None = None) -> pd.Series:
+    def _themed(self, asked: by_hand.Theme, facts: Facts) -> pd.Series:
         """Person → number of credits in the role with a keyword of the theme, where there are enough."""
-        keywords = {self.keywords[name] for name in asked.keywords if name in self.keywords}
-        about = self.about[graph or self.graph]
-        projects = set(about["project"][about["target"].isin(keywords)])
-        counted = theme_counts(self.credits[graph or self.graph], projects)
-        return counted[(counted["role"] == asked.role) & (counted["films"] >= THEME_FROM)].set_index("person")["films"]
+        counted = facts.of_theme(asked.role, self.keyword_ids(asked.keywords))
+        return counted[counted >= THEME_FROM]
+
+    def keyword_ids(self, names: Iterable[str]) -> list[str]:
+        """The ids of keywords by name; a name that the graph does not have is left out."""
+        return [self.keywords[name] for name in names if name in self.keywords]
 
     # ---- by hand -------------------------------------------------------------------------------------------------
 
@@ -194,12 +187,7 @@ class Families:
 
     def _alike_grades(self, anchors: Sequence[str], films: Sequence[str]) -> np.ndarray:
         """Shape (anchors, films): 2 for the same series, 1 for enough shared content keywords, else 0."""
-        edges = self.about[self.graph]
-        formal = {self.keywords[name] for name in by_hand.formal_keywords() if name in self.keywords}
-        has = pd.crosstab(edges["project"], edges["target"]).drop(columns=list(formal)).astype(float)
-        rarity = np.log(len(has) / has.sum()).to_numpy()
-        left, other = (has.reindex(nodes, fill_value=0.0).to_numpy() for nodes in (anchors, films))
-        shared, rare = left @ other.T, (left * rarity) @ other.T
+        shared, rare = shared_keywords(self.graph, anchors, films)
         first, second = (self.nodes["series"].reindex(nodes).to_numpy() for nodes in (anchors, films))
         same_series = (first[:, None] == second[None, :]) & (first[:, None] != "")
         return np.where(same_series, 2, ((shared >= ALIKE_FROM) & (rare >= ALIKE_RARITY)).astype(int))
@@ -231,7 +219,7 @@ class Families:
         for split in HALVES:
             held_out = getattr(self.held_out, split)
             edges = pd.concat([self.held_out.training_graph.edges, held_out])
-            later = _proved(self.graph.with_edges(edges)) - self.proved
+            later = Facts(self.graph.with_edges(edges)).proved() - self.proved
             asked = []
             for (role, genre), found in self.right[self.known].groupby(["role", "genre"]):
                 people = set(found["person"])
@@ -257,8 +245,8 @@ class Families:
         yield from self._alike(films, new, "newcomer", "newcomer-alike", 1, MOST_NEWCOMER)
 
     def _new_people(self, role: str, genre: str) -> dict[str, int]:
-        found = self.right[~self.known & (self.right["role"] == role) & (self.right["genre"] == genre)]
-        return grades(found.set_index("person")["films"], MANY)
+        films = self._right_people(role, genre)
+        return grades(films[films.index.isin(self.held_out.newcomers)], MANY)
 
     def _newcomers_by_skill(self) -> Iterator[Question]:
         phrasings = cycle(PHRASINGS)
@@ -284,7 +272,7 @@ class Families:
     def _newcomers_by_theme(self) -> Iterator[Question]:
         asked: dict[Split, list[Question]] = {split: [] for split in HALVES}
         for one in by_hand.themes():
-            films = self._themed(one)
+            films = self._themed(one, self.facts)
             relevant = grades(films[films.index.isin(self.held_out.newcomers)], THEME_MANY)
             if relevant:
                 name = _id("newcomer theme", one.theme, one.role)
@@ -293,10 +281,22 @@ class Families:
             yield from sorted(questions, key=lambda question: lot(question.question_id))[:MOST_NEWCOMER]
 
 
-def _proved(graph: KnowledgeGraph) -> set[tuple[str, str, str]]:
-    """Role, genre, person where a graph's count is enough."""
-    counted = genre_counts(graph)
-    return set(counted[proved(counted)][["role", "genre", "person"]].itertuples(index=False, name=None))
+def _enough(relevant: Collection[str], others: Collection[str]) -> bool:
+    """Whether one can be found, and not only one person in the graph is meant, nor everybody."""
+    return len(relevant) > 0 and FEWEST_ANSWERS <= len(relevant) + len(others) <= MOST_ANSWERS
+
+
+def shared_keywords(
+    graph: KnowledgeGraph, anchors: Sequence[str], films: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many content keywords two films share, and how rare these are together; both of shape (anchors, films)."""
+    edges = targets(graph, HAS_KEYWORD)
+    names = graph.nodes.set_index("node_id")["name"]
+    edges = edges[~names[edges["target"]].isin(by_hand.formal_keywords()).to_numpy()]
+    has = pd.crosstab(edges["project"], edges["target"]).astype(float)
+    rarity = np.log(len(has) / has.sum()).to_numpy()
+    left, right = (has.reindex(nodes, fill_value=0.0).to_numpy() for nodes in (anchors, films))
+    return left @ right.T, (left * rarity) @ right.T
 
 
 def _halves(keys: Sequence[str]) -> list[Split]:

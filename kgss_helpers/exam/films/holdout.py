@@ -214,13 +214,16 @@ class GivenAway:
 
     def named(self) -> set[str]:
         """Films and people whom the description of any other node names: a title without its article, a surname."""
-        texts = " \n ".join(self.nodes["description"])
-        words, lower = set(re.findall(r"\w+", texts)), f" {_words(texts)} "
+        capitalised, phrases = set(), set()
+        for text in filter(None, self.nodes["description"]):
+            capitalised.update(re.findall(r"\w+", text))
+            words = _words(text).split()
+            phrases |= {" ".join(words[at : at + size]) for size in range(1, 7) for at in range(len(words) - size + 1)}
         named = set()
         for node_id, kind, name in self.graph.nodes[["node_id", "node_type", "name"]].itertuples(index=False):
-            if kind == "person" and _surname(name) in words:
+            if kind == "person" and _surname(name) in capitalised:
                 named.add(node_id)
-            if kind in ("person", "project") and f" {_words(re.sub('^(the|an?) ', '', name.casefold()))} " in lower:
+            if kind in ("person", "project") and _words(re.sub("^(the|an?) ", "", name.casefold())) in phrases:
                 named.add(node_id)
         return named
 

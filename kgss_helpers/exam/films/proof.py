@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -61,10 +62,37 @@ def grades(films: pd.Series, many: int) -> dict[str, int]:
     return {person: 2 if count >= many else 1 for person, count in films.sort_index().items()}
 
 
-def theme_counts(table: pd.DataFrame, projects: set[str]) -> pd.DataFrame:
-    """Role and person: in how many of the projects (``films``), from a table of `credits`."""
-    found = table[table["project"].isin(projects)].groupby(["role", "person"])["project"].nunique()
-    return found.rename("films").reset_index()
+class Facts:
+    """What one graph says, counted once.
+
+    Attributes:
+        genres: The table of `genre_counts`.
+        keywords: Film → its keywords.
+    """
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        self.graph = graph
+        self.genres = genre_counts(graph)
+        edges = targets(graph, HAS_KEYWORD)
+        self.keywords = edges.groupby("project")["target"].agg(frozenset).to_dict()
+        self._films = edges.groupby("target")["project"].agg(frozenset).to_dict()
+        self._credits = {role: part[["person", "project"]] for role, part in credit_table(graph).groupby("role")}
+        self._by_skill = {pair: part.set_index("person") for pair, part in self.genres.groupby(["role", "genre"])}
+
+    def proved(self) -> set[tuple[str, str, str]]:
+        """Role, genre, person where the count is enough."""
+        enough = self.genres[proved(self.genres)]
+        return set(enough[["role", "genre", "person"]].itertuples(index=False, name=None))
+
+    def of_skill(self, role: str, genre: str) -> pd.DataFrame:
+        """The rows of ``genres`` for a role and a genre (its id), by person."""
+        return self._by_skill.get((role, genre), self.genres.set_index("person").iloc[:0])
+
+    def of_theme(self, role: str, keywords: Iterable[str]) -> pd.Series:
+        """Person → in how many films with at least one of the keywords (by id) in the role."""
+        films = frozenset().union(*(self._films.get(keyword, ()) for keyword in keywords))
+        table = self._credits[role]
+        return table["person"][table["project"].isin(films)].value_counts().sort_index()
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------
@@ -73,12 +101,13 @@ EMPTY_WORDS = frozenset(
     re.findall(
         r"\w+",
         """a about across after again against all along also among an and another any are around as at away back be
-        because been before behind being between both but by can could did do does down during each ever every few first for
-        from had has have he her here hers him his how i if in into is it its itself just last like made make makes man
-        many may me more most must my nearly never no not of off on once one only onto or other others our out over own
-        part people s same she so some such t than that the their them then there these they this those three through
-        till to too toward two under until up us very was we were what when where which while who whom whose why will
-        with without woman would you your""",
+        because been before behind being between both but by can could did do does down during each ever
+        every few first for from had has have he her here hers him his how i if in into is it its itself
+        just last like made make makes man many may me more most must my nearly never no not of off on once
+        one only onto or other others our out over own part people s same she so some such t than that the
+        their them then there these they this those three through till to too toward two under until up us
+        very was we were what when where which while who whom whose why will with without woman would you
+        your""",
     )
 )
 
