@@ -111,7 +111,7 @@ def right_answers(graph: KnowledgeGraph, text: str, *, seen: KnowledgeGraph | No
         return _by_rule(graph, RULES[text])
     if named:
         return _joined(graph, named, seen)
-    asked = next((question for question in film_exam()[1] if question.text == text), None)
+    asked = next((question for question in film_exam(edition=1).questions if question.text == text), None)
     return dict.fromkeys(asked.relevant, "right in the exam") if asked else {}
 
 
@@ -385,7 +385,7 @@ class EpochSearch(ipw.VBox):
     def __init__(self, epochs: Epochs, graph: KnowledgeGraph, seen: KnowledgeGraph) -> None:
         self.epochs, self.graph, self.seen = epochs, graph, seen
         self.asked = {"retrieval test": list(RETRIEVAL), "skills": list(SKILLS.values())}
-        for question in film_exam()[1]:
+        for question in film_exam(edition=1).questions:
             if not question.anchor and not question.exclude:
                 self.asked.setdefault(f"exam: {question.family}", []).append(question.text)
         self.asked = {kind: [text for text in texts if text in epochs[0].texts] for kind, texts in self.asked.items()}

@@ -50,25 +50,34 @@ def sit(
     asked = [question for question in questions if question.split == split]
     if not asked:
         raise ValueError(f"there are no {split} questions")
-    newcomers = (
-        frozenset()
-        if newcomer_graph is None
-        else frozenset(newcomer_graph.nodes["node_id"]) - frozenset(graph.nodes["node_id"])
-    )
-    of_newcomers = [question for question in asked if newcomers.intersection(question.relevant)]
-    of_known = [question for question in asked if not newcomers.intersection(question.relevant)]
     clock = method if isinstance(method, Method) else _Clock(method)
-    started, ranking = time.process_time(), {}
-    if of_known:
-        ranking |= rank(of_known, scores_of(clock, of_known, graph, fit=fit), graph)
+    started = time.process_time()
+    ranking = answers(clock, asked, graph, fit=fit, newcomer_graph=newcomer_graph)
+    cost = _cost(method, clock, time.process_time() - started, len(asked))
+    return ExamResult(method.name, split, evaluate(asked, ranking), sees(method), cost)
+
+
+def answers(
+    method: Method | Encoder,
+    questions: Sequence[Question],
+    graph: KnowledgeGraph,
+    *,
+    fit: bool = True,
+    newcomer_graph: KnowledgeGraph | None = None,
+) -> dict[str, list[str]]:
+    """The best hundred node ids for each question, as `sit` measures them."""
+    nodes = frozenset() if newcomer_graph is None else frozenset(newcomer_graph.nodes["node_id"])
+    newcomers = nodes - frozenset(graph.nodes["node_id"])
+    of_newcomers = [question for question in questions if newcomers.intersection(question.relevant)]
+    of_known = [question for question in questions if not newcomers.intersection(question.relevant)]
+    ranking = rank(of_known, scores_of(method, of_known, graph, fit=fit), graph) if of_known else {}
     if of_newcomers and newcomer_graph is not None:
         rows = np.flatnonzero(newcomer_graph.nodes["node_id"].isin(newcomers))
         scores = scores_of(
-            clock, of_newcomers, newcomer_graph, fit=fit and not of_known, training_graph=graph, rows=rows
+            method, of_newcomers, newcomer_graph, fit=fit and not of_known, training_graph=graph, rows=rows
         )
         ranking |= rank(of_newcomers, scores, newcomer_graph, among=newcomers)
-    cost = _cost(method, clock, time.process_time() - started, len(asked))
-    return ExamResult(method.name, split, evaluate(asked, ranking), sees(method), cost)
+    return ranking
 
 
 class _Clock:

@@ -48,7 +48,7 @@ RETRIEVAL = (
 
 def questions_kept() -> list[str]:
     """Every text whose vector is kept: skills, the questions of the retrieval test, the exam's."""
-    asked = [question.text for question in film_exam()[1]]
+    asked = [question.text for question in film_exam(edition=1).questions]
     return list(dict.fromkeys([*SKILLS.values(), *RETRIEVAL, *asked]))
 
 
@@ -70,7 +70,7 @@ class EpochRecorder:
         """Returns nDCG@10 on validation, by family."""
         space = embed(model, self.graph, self.texts, self.questions, name=f"epoch {epoch}", bf16=self.bf16)
         space.save(self.folder / f"epoch-{epoch}.npz")
-        result = sit(space, split="validation", graph=self.graph, questions=film_exam()[1])
+        result = sit(space, split="validation", graph=self.graph, questions=film_exam(edition=1).questions)
         return {family: round(float(scores.mean()), 4) for family, scores in result.by_family().items()}
 
 

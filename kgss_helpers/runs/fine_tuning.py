@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     # What the trainer's libraries have to tell each other about their next versions, once a process.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(accelerate|sentence_transformers)\.")
-    graph = exam.training_graph()
+    graph = exam.training_graph(edition=1)
     rows = training_rows(graph, options.rows, seed=options.seed)
     record = None
     if options.spaces:
@@ -137,7 +137,7 @@ def keep(folder: Path, config: Mapping[str, Any], history: pd.DataFrame, epochs:
 
 def exam_by_epoch(epochs: Epochs) -> pd.DataFrame:
     """The exam after each epoch: the columns of `ExamResult.summary`, after ``epoch`` and ``split``."""
-    graph, questions = exam.training_graph(), exam.film_exam()[1]
+    graph, questions = exam.training_graph(edition=1), exam.film_exam(edition=1).questions
     sat = [
         exam.sit(space, split=split, graph=graph, questions=questions).summary().assign(epoch=epoch, split=split)
         for epoch, space in enumerate(epochs.spaces)

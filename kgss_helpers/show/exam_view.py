@@ -8,22 +8,29 @@ from html import escape
 import ipywidgets as ipw
 import pandas as pd
 
-from kgss_helpers.exam.sitting import rank
+from kgss_helpers.exam.sitting import answers
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.protocol import Encoder, Method, scores_of
+from kgss_helpers.methods.protocol import Encoder, Method
 from kgss_helpers.question import Question
 from kgss_helpers.show.graph_view import _offer
 
 
 def ranked_answers(
-    question: Question, method: Method | Encoder, graph: KnowledgeGraph, *, fit: bool = True, k: int = 10
+    question: Question,
+    method: Method | Encoder,
+    graph: KnowledgeGraph,
+    *,
+    fit: bool = True,
+    newcomer_graph: KnowledgeGraph | None = None,
+    k: int = 10,
 ) -> pd.DataFrame:
     """The first ``k`` answers of a method to an exam question.
 
-    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty).
+    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty). A question about newcomers needs the
+    graph that has them.
     """
-    scores = scores_of(method, [question], graph, fit=fit)
-    ranking = rank([question], scores, graph)[question.question_id][:k]
+    ranking = answers(method, [question], graph, fit=fit, newcomer_graph=newcomer_graph)[question.question_id][:k]
+    graph = newcomer_graph or graph
     rows = [graph.node(node_id) for node_id in ranking]
     return pd.DataFrame(
         {
@@ -49,8 +56,9 @@ class ExamBrowser(ipw.VBox):
         graph: KnowledgeGraph,
         *,
         fit: bool = True,
+        newcomer_graph: KnowledgeGraph | None = None,
     ) -> None:
-        self.graph, self.method, self.fit = graph, method, fit
+        self.graph, self.method, self.fit, self.newcomer_graph = graph, method, fit, newcomer_graph
         self.by_family: dict[str, list[Question]] = {}
         for question in questions:
             self.by_family.setdefault(question.family, []).append(question)
@@ -70,7 +78,7 @@ class ExamBrowser(ipw.VBox):
     def show(self, question: Question | None) -> None:
         """Shows the answers to a question."""
         if question is not None:
-            shown = ranked_answers(question, self.method, self.graph, fit=self.fit)
+            shown = ranked_answers(question, self.method, self.graph, fit=self.fit, newcomer_graph=self.newcomer_graph)
             found = f"{(shown['right'] != '').sum()} of the first {len(shown)}" if len(shown) else "nothing found"
             heading = f"<b>{escape(question.text)}</b> ({len(question.relevant)} right answers; right: {found})"
             self.result.value = heading + shown.to_html(index=False, escape=True, border=0)

@@ -52,12 +52,18 @@ HALVES: tuple[Split, Split] = ("validation", "test")
 
 
 class Families:
-    """Makes all questions from a hold-out: each family is a method."""
+    """Makes all questions from a hold-out: each family is a method.
+
+    Attributes:
+        meant: Question id → the role and the genre (its id) or the keywords (their ids) that a question means, for
+            those made so far.
+    """
 
     def __init__(self, held_out: HoldOut) -> None:
         self.held_out, self.graph = held_out, held_out.graph
         self.nodes = self.graph.nodes.set_index("node_id")
         self.names = self.nodes["name"]
+        self.meant: dict[str, tuple[str, str | tuple[str, ...]]] = {}
         self.facts, self.training = Facts(self.graph), Facts(held_out.training_graph)
         counted = self.facts.genres
         self.right = counted[right(counted)]
@@ -77,6 +83,11 @@ class Families:
             self.implicit, self.newcomer,
         )  # fmt: skip
         return [question for make in makers for question in sorted(make(), key=lambda question: question.question_id)]
+
+    def _means(self, name: str, role: str, about: str | tuple[str, ...]) -> str:
+        """Notes what a question means and gives its id back."""
+        self.meant[name] = (role, about)
+        return name
 
     # ---- people with a skill -------------------------------------------------------------------------------------
 
@@ -103,7 +114,7 @@ class Families:
         splits = _halves([f"{role}|{genre}" for role, genre, *_ in combinations])
         for (role, genre, relevant, others), split in zip(combinations, splits, strict=True):
             text = self._ask(next(phrasings), role, genre)
-            name = _id(role, self.names[genre])
+            name = self._means(_id(role, self.names[genre]), role, genre)
             yield Question(name, "role and genre", split, text, "person", relevant, exclude=others)
 
     def _ask(self, phrasing: str, role: str, genre: str) -> str:
@@ -117,6 +128,7 @@ class Families:
                 relevant, others = self._skilled(asked.role, self.genres.get(asked.genre, ""))
                 if _enough(relevant, others):
                     name = _id("other words", split, asked.role, asked.genre)
+                    self._means(name, asked.role, self.genres[asked.genre])
                     yield Question(name, "other words", split, asked.text, "person", relevant, exclude=others)
 
     def theme(self) -> Iterator[Question]:
@@ -128,6 +140,7 @@ class Families:
             relevant, others = grades(sure, THEME_MANY), tuple(sorted(set(films.index) - set(sure.index)))
             if _enough(relevant, others):
                 name = _id("theme", asked.theme, asked.role)
+                self._means(name, asked.role, self.keyword_ids(asked.keywords))
                 yield Question(name, "theme", asked.split, asked.text, "person", relevant, exclude=others)
 
     def _themed(self, asked: by_hand.Theme, facts: Facts) -> pd.Series:
@@ -135,9 +148,9 @@ class Families:
         counted = facts.of_theme(asked.role, self.keyword_ids(asked.keywords))
         return counted[counted >= THEME_FROM]
 
-    def keyword_ids(self, names: Iterable[str]) -> list[str]:
+    def keyword_ids(self, names: Iterable[str]) -> tuple[str, ...]:
         """The ids of keywords by name; a name that the graph does not have is left out."""
-        return [self.keywords[name] for name in names if name in self.keywords]
+        return tuple(self.keywords[name] for name in names if name in self.keywords)
 
     # ---- by hand -------------------------------------------------------------------------------------------------
 
@@ -230,7 +243,7 @@ class Families:
             asked.sort(key=lambda one: lot("implicit", split, one[0], one[1]))
             for role, genre, relevant, others in asked[:MOST_IMPLICIT]:
                 text = self._ask(next(phrasings), role, genre)
-                name = _id("implicit", split, role, self.names[genre])
+                name = self._means(_id("implicit", split, role, self.names[genre]), role, genre)
                 yield Question(name, "implicit", split, text, "person", dict.fromkeys(relevant, 1), exclude=others)
 
     # ---- newcomers -----------------------------------------------------------------------------------------------
@@ -254,7 +267,8 @@ class Families:
         for split in HALVES:
             of_half = [pair for pair in asked if side("newcomer", *pair) == split]
             for role, genre in sorted(of_half, key=lambda pair: lot("newcomer", *pair))[:MOST_NEWCOMER]:
-                text, name = self._ask(next(phrasings), role, genre), _id("newcomer", role, self.names[genre])
+                text = self._ask(next(phrasings), role, genre)
+                name = self._means(_id("newcomer", role, self.names[genre]), role, genre)
                 yield Question(name, "newcomer", split, text, "person", self._new_people(role, genre))
 
     def _newcomers_in_other_words(self) -> Iterator[Question]:
@@ -267,6 +281,7 @@ class Families:
             asked.sort(key=lambda pair: lot("newcomer", pair[0].text))
             for one, relevant in asked[:MOST_NEWCOMER]:
                 name = _id("newcomer other words", split, one.role, one.genre)
+                self._means(name, one.role, self.genres[one.genre])
                 yield Question(name, "newcomer", split, one.text, "person", relevant)
 
     def _newcomers_by_theme(self) -> Iterator[Question]:
@@ -276,6 +291,7 @@ class Families:
             relevant = grades(films[films.index.isin(self.held_out.newcomers)], THEME_MANY)
             if relevant:
                 name = _id("newcomer theme", one.theme, one.role)
+                self._means(name, one.role, self.keyword_ids(one.keywords))
                 asked[one.split].append(Question(name, "newcomer", one.split, one.text, "person", relevant))
         for questions in asked.values():
             yield from sorted(questions, key=lambda question: lot(question.question_id))[:MOST_NEWCOMER]
