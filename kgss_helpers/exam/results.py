@@ -111,11 +111,14 @@ class ExamResult:
         return pd.DataFrame(rows, columns=["family", "metric", *Interval._fields, "questions"])
 
     def row(self, metric: str = "nDCG@10") -> pd.Series:
-        """One line for the table: ``"0.42 [0.36, 0.48]"`` for each family, then cost and what the method sees."""
+        """One line for the table: ``"0.42 [0.36, 0.48]"`` for each family."""
         families = [*self.by_family(metric), ALL]
-        shown = pd.Series([str(self.interval(family, metric)) for family in families], index=families, dtype=object)
-        cost = Cost(0, 0, 0).row().map(lambda _: "") if self.cost is None else self.cost.row()
-        return pd.concat([shown, cost, pd.Series({"sees": self.sees})]).rename(self.method)
+        return pd.Series([str(self.interval(family, metric)) for family in families], index=families, name=self.method)
+
+    def cost_row(self) -> pd.Series:
+        """The rest of the line: what it cost, rounded, and what the method sees; empty where nobody knows."""
+        shown = Cost(0, 0, 0).row().map(lambda _: "") if self.cost is None else self.cost.row()
+        return pd.concat([shown, pd.Series({"sees": self.sees})]).rename(self.method)
 
     def variant_row(self, metric: str = "nDCG@10") -> pd.Series:
         """One line for the table of variants: the questions as they were written, then each variant.

@@ -65,11 +65,21 @@ def answers(
     fit: bool = True,
     newcomer_graph: KnowledgeGraph | None = None,
 ) -> dict[str, list[str]]:
-    """The best hundred node ids for each question, as `sit` measures them."""
-    nodes = frozenset() if newcomer_graph is None else frozenset(newcomer_graph.nodes["node_id"])
-    newcomers = nodes - frozenset(graph.nodes["node_id"])
+    """The best hundred node ids for each question, as `sit` measures them.
+
+    Raises:
+        ValueError: No right answer of a question is in the graph, or the scores have the wrong shape.
+    """
+    known = frozenset(graph.nodes["node_id"])
+    newcomers = frozenset() if newcomer_graph is None else frozenset(newcomer_graph.nodes["node_id"]) - known
     of_newcomers = [question for question in questions if newcomers.intersection(question.relevant)]
     of_known = [question for question in questions if not newcomers.intersection(question.relevant)]
+    lost = next((question for question in of_known if not known.intersection(question.relevant)), None)
+    if lost is not None:
+        raise ValueError(
+            f"no right answer of {lost.question_id!r} is in {graph.name}; a question about newcomers needs "
+            "newcomer_graph=, which has them"
+        )
     ranking = rank(of_known, scores_of(method, of_known, graph, fit=fit), graph) if of_known else {}
     if of_newcomers and newcomer_graph is not None:
         rows = np.flatnonzero(newcomer_graph.nodes["node_id"].isin(newcomers))

@@ -111,6 +111,8 @@ def sit(
     graph: KnowledgeGraph | None = None,
     questions: Sequence[Question] | None = None,
     fit: bool = True,
+    newcomer_graph: KnowledgeGraph | None = None,
+    variants: bool = True,
     edition: int = EDITION,
 ) -> ExamResult:
     """Lets a method sit the film exam, or any other.
@@ -122,6 +124,8 @@ def sit(
             questions.
         questions: Of any families; those of the film exam if not given.
         fit: Fit an encoder on the graph first; False for one that is trained already.
+        newcomer_graph: With a graph of one's own: as for `kgss_helpers.exam.sitting.sit`.
+        variants: Ask the misspelt and the Hungarian questions too; they count in no family.
         edition: Of the film exam.
 
     Returns:
@@ -133,16 +137,19 @@ def sit(
     if graph is not None and questions is None:
         raise ValueError(f"the film exam's questions are not about {graph.name}: pass questions= that it answers")
     if graph is not None and questions is not None:
-        result = sitting.sit(method, graph=graph, questions=questions, split=split, fit=fit)
+        result = sitting.sit(
+            method, graph=graph, questions=questions, split=split, fit=fit, newcomer_graph=newcomer_graph
+        )
         return replace(result, edition=edition)
     the_exam = film_exam(edition)
+    asked = [one for one in (the_exam.questions if questions is None else questions) if variants or not one.variant]
     result = sitting.sit(
-        method, graph=the_exam.training_graph, questions=the_exam.questions if questions is None else questions,
-        split=split, fit=fit, newcomer_graph=the_exam.newcomer_graph if the_exam.newcomers else None,
+        method, graph=the_exam.training_graph, questions=asked, split=split, fit=fit,
+        newcomer_graph=the_exam.newcomer_graph if the_exam.newcomers else None,
     )  # fmt: skip
-    families = FAMILIES if edition == EDITION else FIRST_FAMILIES
     result = replace(result, edition=edition)
     if questions is None:
+        families = FAMILIES if edition == EDITION else FIRST_FAMILIES
         result = replace(result, scores=in_order(result.scores, families))
         _SAT[edition, method.name, split] = result
     return result
@@ -151,7 +158,7 @@ def sit(
 def table(
     metric: str = "nDCG@10", *, split: Split = "test", edition: int = EDITION, variants: bool = False
 ) -> pd.DataFrame:
-    """Every method's row, worst first by the headline family (in the first edition by the mean of all families).
+    """Every method's row, worst first by the headline family (by the mean of all families where there is none).
 
     Shows what is recorded in ``data/results`` and what sat the exam in this session: families, cost, and what each
     method sees.
@@ -169,7 +176,14 @@ def table(
     results = {(result.method, result.split): result for result in recorded(RESULTS[edition], edition=edition)}
     results |= {(name, which): result for (of, name, which), result in _SAT.items() if of == edition}
     shown = [result for (_, which), result in results.items() if which == split]
-    by = HEADLINE if edition == EDITION else ALL
-    shown.sort(key=lambda result: result.interval(by, metric).mean)
-    rows = [result.variant_row(metric) if variants else result.row(metric) for result in shown]
+    shown.sort(key=lambda result: _headline(result, metric))
+    if variants:
+        rows = [result.variant_row(metric) for result in shown]
+    else:
+        rows = [pd.concat([result.row(metric), result.cost_row()]).rename(result.method) for result in shown]
     return pd.DataFrame(rows).rename_axis("method").fillna("")
+
+
+def _headline(result: ExamResult, metric: str) -> float:
+    """What the table is sorted by: the headline family, or the mean where a result has none."""
+    return result.interval(HEADLINE if HEADLINE in result.by_family() else ALL, metric).mean

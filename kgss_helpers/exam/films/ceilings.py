@@ -6,6 +6,7 @@ In *credit* there is nothing left to count, and *plot* and *keyword* are no ques
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -56,12 +57,18 @@ class Counting:
         return facts.of_theme(role, about)
 
 
+@cache
+def counting() -> Counting:
+    """The method, told what every question of the film exam means."""
+    return Counting(Families(hold_out(films.film_exam().graph)))
+
+
 def ceilings(split: Split = "test", metric: str = "nDCG@10") -> pd.DataFrame:
     """What `Counting` gets, by family: ``mean``, ``low``, ``high``, ``questions``."""
     the_exam = films.film_exam()
     questions = [question for question in the_exam.questions if not question.variant]
     result = sitting.sit(
-        Counting(Families(hold_out(the_exam.graph))), graph=the_exam.training_graph, questions=questions, split=split,
+        counting(), graph=the_exam.training_graph, questions=questions, split=split,
         newcomer_graph=the_exam.newcomer_graph,
     )  # fmt: skip
     summary = result.summary()
