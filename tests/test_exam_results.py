@@ -1,10 +1,13 @@
 """Results: their summary, their row, and that they come back from their file."""
 
+import json
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from kgss_helpers.exam import ExamResult, recorded
-from kgss_helpers.exam.results import ALL, METRICS
+from kgss_helpers.exam.results import ALL, EDITION, METRICS, Cost
 from kgss_helpers.exam.statistics import mean_interval
 
 # ---- results -----------------------------------------------------------------------------------------------------
@@ -16,6 +19,7 @@ def result():
         {
             "question_id": ["a", "b", "c", "d"],
             "family": ["plot", "plot", "credit", "credit"],
+            "variant": "",
             "nDCG@10": [0.0, 1.0, 0.25, 0.25],
             "recall@10": [0.0, 1.0, 0.5, 0.5],
             "MRR": [0.123456, 1.0, 0.2, 0.2],
@@ -52,6 +56,48 @@ def test_results_are_saved_and_read_again(result, tmp_path):
     pd.testing.assert_frame_equal(again.scores, result.scores.round(4))
     result.save(tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == [path]
+
+
+def test_cost_and_what_is_seen_are_kept(result, tmp_path):
+    dear = replace(result, sees="names", cost=Cost(12.34, 1536.0, 0.56))
+    dear.save(tmp_path)
+    (again,) = recorded(tmp_path)
+    assert (again.cost, again.sees, again.edition) == (dear.cost, "names", EDITION)
+    assert again.cost_row().to_dict() == {
+        "seconds": "12.3",
+        "bytes a node": "1,536",
+        "ms a question": "0.6",
+        "sees": "names",
+    }
+    assert set(result.cost_row()) == {""}
+
+
+def test_a_result_of_another_edition_is_refused_by_name(result, tmp_path):
+    replace(result, edition=1).save(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"^my-method-v2\.test\.json is a result of edition 1 .* sit again, or .*edition=1"
+    ):
+        recorded(tmp_path)
+    assert [kept.edition for kept in recorded(tmp_path, edition=1)] == [1]
+
+
+def test_a_file_without_an_edition_is_of_the_first(result, tmp_path):
+    path = result.save(tmp_path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["edition"], content["cost"], content["sees"], content["scores"]["variant"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    (again,) = recorded(tmp_path, edition=1)
+    pd.testing.assert_frame_equal(again.scores, result.scores.round(4))
+
+
+def test_variants_count_in_no_family(result):
+    spelt = result.scores.assign(variant=["", "", "", "misspelt-1"])
+    mixed = replace(result, scores=spelt)
+    assert mixed.by_family()["credit"].index.tolist() == ["c"]
+    assert mixed.by_family(variant="misspelt-1")["credit"].index.tolist() == ["d"]
+    assert mixed.summary().set_index("family")["questions"].to_dict() == {"plot": 2, "credit": 1, ALL: 3}
+    assert mixed.variant_row("MRR").to_dict() == {"as written": "0.20 [0.20, 0.20]", "misspelt-1": "0.20 [0.20, 0.20]"}
+    assert result.variant_row().empty
 
 
 def test_nothing_is_recorded_in_an_empty_folder(tmp_path):

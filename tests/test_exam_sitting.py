@@ -53,7 +53,7 @@ def by_hand(relevant, ranking):
 )
 def test_scores_worked_out_by_hand(relevant, ranking, expected):
     scores = evaluate([question(relevant=relevant)], {"q": ranking})
-    assert list(scores.columns) == ["question_id", "family", *METRICS]
+    assert list(scores.columns) == ["question_id", "family", "variant", *METRICS]
     assert scores[list(METRICS)].iloc[0].tolist() == pytest.approx(expected)
     assert by_hand(relevant, ranking) == pytest.approx(expected)
 
@@ -235,3 +235,65 @@ def test_another_graph_is_not_asked_about_films(rivers):
         exam.sit(Oracle(), graph=rivers)
     with pytest.raises(ValueError, match="there are no test questions"):
         exam.sit(Oracle(), graph=rivers, questions=[])
+
+
+# ---- newcomers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def newcomer_graph():
+    """The tiny graph and somebody whom nobody could learn from, known for two of its films."""
+    nodes = [*tiny_graph().nodes.itertuples(index=False, name=None), ("p2", "person", "Cy Moor", "")]
+    edges = [*tiny_graph().edges.itertuples(index=False, name=None), ("p2", "Editor", "f2"), ("p2", "Editor", "f3")]
+    return KnowledgeGraph(*tables(nodes, edges), name="tiny, with a newcomer")
+
+
+class Watched(Compass):
+    """Remembers which graphs it was fitted on and asked about, and which rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def encode_nodes(self, graph):
+        self.asked.append((len(graph.nodes), None))
+        return np.vstack([self.nodes, [[1.0, 0.0]]])[: len(graph.nodes)]
+
+    def encode_some(self, graph, rows):
+        self.asked.append((len(graph.nodes), list(rows)))
+        return np.vstack([self.nodes, [[1.0, 0.0]]])[rows]
+
+
+def test_newcomers_are_ranked_among_themselves_by_who_never_met_them(graph, newcomer_graph):
+    questions = [
+        question("old", {"p0": 1}, node_type="person"),
+        question("new", {"p2": 1}, node_type="person", text="east"),
+    ]
+    method = Watched()
+    scores = sit(method, graph=graph, questions=questions, newcomer_graph=newcomer_graph).scores
+    assert scores.set_index("question_id")["MRR"]["new"] == 1
+    assert method.fitted == [graph]
+    assert method.asked == [(8, None), (9, [8])]
+
+
+def test_who_is_asked_about_newcomers_alone_learns_from_the_training_graph(graph, newcomer_graph):
+    method = Watched()
+    sit(method, graph=graph, questions=[question("new", {"p2": 1}, text="east")], newcomer_graph=newcomer_graph)
+    assert method.fitted == [graph]
+
+
+def test_a_question_about_newcomers_needs_their_graph(graph):
+    with pytest.raises(ValueError, match=r"no right answer of 'new' is in tiny; .* newcomer_graph="):
+        sit(Oracle(), graph=graph, questions=[question("new", {"p2": 1})])
+
+
+def test_only_some_nodes_are_ranked_if_so_wished(graph):
+    assert rank([question()], np.arange(8.0)[None], graph, among=["f1", "f3", "p0"])["q"] == ["f3", "f1"]
+
+
+def test_a_sitting_measures_its_cost(graph):
+    result = sit(Compass(), graph=graph, questions=[question(text="east")])
+    assert result.cost.bytes_a_node == 16
+    assert 0 <= result.cost.seconds < 5
+    assert 0 <= result.cost.milliseconds < 5000
+    assert result.sees == ""

@@ -52,6 +52,7 @@ def test_defaults_may_be_left_out(tmp_path):
         ({**RECORD, "anchor": ["project:b"]}, "'anchor' must be a node id or null"),
         ({**RECORD, "family": ["plot"]}, "'family' must be a text"),
         ({**RECORD, "family": ""}, "'family' must be a text"),
+        ({**RECORD, "variant": 1}, "'variant' must be a text"),
         ({**RECORD, "split": "train"}, "split 'train'"),
         ({**RECORD, "text": " "}, "'text' must be a text"),
         ({**RECORD, "question_id": ["q"]}, "'question_id' must be a text"),

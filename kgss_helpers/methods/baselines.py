@@ -16,6 +16,7 @@ class Random:
     """Draws lots: the floor."""
 
     name = "random"
+    sees = "nothing"
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -29,6 +30,7 @@ class Popularity:
     """Answers every question with the most connected nodes of the type asked for, as far as the training edges show."""
 
     name = "popularity"
+    sees = "the graph"
 
     def score(self, questions: Sequence[Question], graph: KnowledgeGraph) -> np.ndarray:
         """Shape (questions, nodes): the degree of each node."""
@@ -39,6 +41,7 @@ class RolePopularity:
     """Reads the role out of the question and answers with who has most credits in it; other questions with nothing."""
 
     name = "popularity within the role"
+    sees = "the graph; roles named in the question"
 
     def score(self, questions: Sequence[Question], graph: KnowledgeGraph) -> np.ndarray:
         """Shape (questions, nodes): credits in the longest role named, minus infinity where there are none."""
@@ -63,6 +66,7 @@ class WordMatch:
     """
 
     name = "word match (BM25)"
+    sees = "texts of nodes"
 
     def __init__(self, style: Style | None = None) -> None:
         self.style = style

@@ -35,7 +35,7 @@ class SentenceEncoder:
         batch_size: int = 64,
     ) -> None:
         self.model, self.style, self.name, self.batch_size = model, style, name, batch_size
-        self.sees = "names" if style == "name" else "documents"
+        self.sees = f"texts of nodes: {style}"
 
     def fit(self, graph: KnowledgeGraph) -> Self:
         """Nothing to learn: the model is trained elsewhere."""

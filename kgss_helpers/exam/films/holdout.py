@@ -103,19 +103,24 @@ def hold_out(graph: KnowledgeGraph) -> HoldOut:
 def _newcomers(graph: KnowledgeGraph, given_away: GivenAway) -> frozenset[str]:
     """Films and people by lot, people with a skill in their proportion.
 
-    Nobody is drawn whose name another node's description says; no film that somebody's description gives away, and none
-    that a plot retells.
+    No film that somebody's description gives away or that a plot retells, and nobody whose name another node's
+    description says. Whoever has no credit but in such films is a newcomer too, so that every known node has an edge.
     """
+    named = given_away.named()
     counted = genre_counts(graph)
     skilled = set(counted["person"][right(counted)])
     kinds = graph.nodes["node_type"].where(~graph.nodes["node_id"].isin(skilled), "skilled")
-    wanted = kinds.value_counts()
-    named = given_away.named() | given_away.films() | {plot.film for plot in plots()}
-    chosen: list[str] = []
-    for kind in ("project", "person", "skilled"):
-        may = [node_id for node_id in graph.nodes["node_id"][kinds == kind] if node_id not in named]
-        chosen += sorted(may, key=lambda node_id: lot("newcomer", node_id))[: round(NEWCOMERS * wanted[kind])]
-    return frozenset(chosen)
+    wanted = (NEWCOMERS * kinds.value_counts()).round().astype(int)
+
+    def drawn(kind: str, never: set[str]) -> list[str]:
+        may = [node_id for node_id in graph.nodes["node_id"][kinds == kind] if node_id not in never]
+        return sorted(may, key=lambda node_id: lot("newcomer", node_id))
+
+    films = drawn("project", named | given_away.films() | {plot.film for plot in plots()})[: wanted["project"]]
+    elsewhere = given_away.credits["person"][~given_away.credits["project"].isin(films)]
+    stranded = set(given_away.credits["person"]) - set(elsewhere)
+    others = drawn("person", named | stranded)[: max(0, wanted["person"] - len(stranded))]
+    return frozenset([*films, *stranded, *others, *drawn("skilled", named)[: wanted["skilled"]]])
 
 
 # ---- credits -------------------------------------------------------------------------------------------------------
