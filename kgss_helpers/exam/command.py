@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import get_args
 
 from kgss_helpers.exam import films
-from kgss_helpers.exam.films.by_hand import FOLDER
 from kgss_helpers.exam.films.variants import make_variants
 from kgss_helpers.exam.results import EDITION, METRICS
 from kgss_helpers.files import write_whole
@@ -59,5 +58,5 @@ def renew_questions() -> None:
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["question_id", "variant", "text"])
     writer.writerows(make_variants(questions, films.load_films()))
-    write_whole(FOLDER / "variants.csv", rows.getvalue())
-    films.film_exam.cache_clear()
+    write_whole(films.by_hand.FOLDER / "variants.csv", rows.getvalue())
+    films.read_film_exam.cache_clear()

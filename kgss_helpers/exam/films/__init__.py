@@ -16,6 +16,7 @@ import pandas as pd
 
 from kgss_helpers.datasets.films import load_films
 from kgss_helpers.exam import sitting
+from kgss_helpers.exam.films import by_hand
 from kgss_helpers.exam.films.families import Families
 from kgss_helpers.exam.films.first_edition import FAMILIES as FIRST_FAMILIES
 from kgss_helpers.exam.films.first_edition import first_graph, first_questions, first_split
@@ -32,7 +33,7 @@ Family = Literal["role and genre", "other words", "theme", "plot", "keyword", "a
 FAMILIES: tuple[Family, ...] = get_args(Family)
 HEADLINE: Family = "other words"
 """The family that the table is sorted by: what somebody meets who asks in words of their own."""
-QUESTIONS = DATA / "exam" / "questions.jsonl"
+QUESTIONS = by_hand.FOLDER / "questions.jsonl"
 RESULTS = {1: DATA / "results" / "first_edition" / "exam", 2: DATA / "results" / "exam"}
 _SAT: dict[tuple[int, str, str], ExamResult] = {}
 """What sat the film exam in this session, by edition, method and split."""
@@ -73,13 +74,18 @@ class FilmExam:
         return [known.get(node_id, text) for node_id, text in everyone]
 
 
-@cache
 def film_exam(edition: int = EDITION) -> FilmExam:
     """The film exam, read once a session.
 
     Raises:
         ValueError: There is no such edition.
     """
+    return read_film_exam(edition)
+
+
+@cache
+def read_film_exam(edition: int) -> FilmExam:
+    """The film exam, read from its files; `film_exam` reads each edition once."""
     if edition == 1:
         graph = first_graph()
         split = first_split(graph)

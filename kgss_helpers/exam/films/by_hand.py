@@ -122,7 +122,8 @@ def kappa(vocabulary: list[str], first: Judgement | None = None, second: Judgeme
     Raises:
         ValueError: One of them has not judged.
     """
-    first, second = first or judgement("judge_a"), second or judgement("judge_b")
+    first = judgement("judge_a") if first is None else first
+    second = judgement("judge_b") if second is None else second
     if not first or not second:
         raise ValueError("two judgements are needed: keyword_judge_a.csv and keyword_judge_b.csv")
     phrases = table("keyword_phrases")["phrase"]
