@@ -301,6 +301,7 @@ def test_a_walk_begins_at_its_start(walk, graph):
     assert walk.here.value == card(graph, "m1")
     assert choices(walk) == [text for text, _ in steps(graph, "m1")]
     assert walk.choices.index == 0
+    assert walk.name.placeholder == "a name: keyword or person or project"
 
 
 def test_typing_a_name_goes_there(walk, graph):
