@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2000
 LEVEL = 0.95
+AT_ONCE = 2_000_000
+"""So many resampled numbers are held in memory together."""
 
 
 class Interval(NamedTuple):
@@ -66,7 +68,7 @@ def _bootstrap(
     samples = [np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples]  # SciPy wants two or more
     found = bootstrap(
         samples, statistic, n_resamples=RESAMPLES, confidence_level=LEVEL, paired=paired, vectorized=vectorized,
-        method="percentile", rng=np.random.default_rng(seed),
+        method="percentile", rng=np.random.default_rng(seed), batch=max(1, AT_ONCE // max(map(len, samples))),
     )  # fmt: skip
     return Interval(value, float(found.confidence_interval.low), float(found.confidence_interval.high))
 
