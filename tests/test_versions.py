@@ -167,7 +167,7 @@ def test_ci_calls_the_test_command() -> None:
 def test_ci_rehearses_the_processor_that_contributing_describes() -> None:
     def variables(name: str) -> set[str]:
         text = (ROOT / name).read_text(encoding="utf-8")
-        return set(re.findall(r"\b(?:ONEDNN|ATEN|MKL|KGSS_BF16)\w*=\w+", text))
+        return set(re.findall(r"\b(?:ONEDNN|ATEN|MKL|OPENBLAS|KGSS_BF16)\w*=\w+", text))
 
     rehearsed = variables(".ci/run")
     assert {"ONEDNN_MAX_CPU_ISA=AVX2", "ATEN_CPU_CAPABILITY=avx2", "KGSS_BF16=0"} < rehearsed
