@@ -81,7 +81,7 @@ def test_only_pages_that_several_articles_link_to(records):
 def test_a_title_twice_and_a_page_in_two_spellings_are_counted(records):
     rows = [*RECORDS, ["NA", {}, ["fog."], None, None]]
     warned = "1 articles with a title that is there already merged; 1 other spellings of a name merged with its first"
-    with pytest.warns(UserWarning, match=f"link records: {told}"):
+    with pytest.warns(UserWarning, match=f"link records: {warned}"):
         graph = load_link_records(records(rows))
     assert graph.find("fog")["degree"].tolist() == [2]
 
