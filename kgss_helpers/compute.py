@@ -73,13 +73,13 @@ def pick_device(device: str | None = None) -> str:
         raise ValueError("processes cannot train together on mps: leave torchrun out, or pass the device cpu")
     if device != "cuda" or "LOCAL_RANK" not in os.environ:
         return device
-    own, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-    if own >= there:
+    rank, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if rank >= there:
         raise ValueError(
             f"each process needs a GPU of its own, and this machine has {there}: start fewer with --nproc-per-node, or "
             "pass the device cpu"
         )
-    return f"cuda:{own}"
+    return f"cuda:{rank}"
 
 
 def seed_everything(seed: int) -> None:

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from kgss_helpers.exam import films, table
-from kgss_helpers.exam.command import main
+from kgss_helpers.exam.__main__ import main
 from kgss_helpers.exam.films import QUESTIONS, RESULTS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import get_args
 
@@ -38,3 +39,7 @@ def renew() -> None:
     for method in (Random(), Popularity(), WordMatch()):
         for split in get_args(Split):
             films.sit(method, split=split).save(films.RESULTS)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
