@@ -77,6 +77,22 @@ class ExamResult:
         return write_whole(path, json.dumps(content) + "\n")
 
 
+def difference(first: ExamResult, second: ExamResult, family: str, metric: str = "nDCG@10") -> Interval:
+    """By how much the first is better than the second in a family: questions are resampled in pairs.
+
+    Raises:
+        ValueError: They did not answer the same questions of the family, or the metric is unknown.
+    """
+    for result in (first, second):
+        result.require_metric(metric)
+    scores = [
+        result.scores[result.scores["family"] == family].set_index("question_id")[metric] for result in (first, second)
+    ]
+    if scores[0].empty or set(scores[0].index) != set(scores[1].index):
+        raise ValueError(f"{first.method} and {second.method} did not answer the same questions of {family!r}")
+    return mean_interval((scores[0] - scores[1][scores[0].index]).to_numpy())
+
+
 def recorded(folder: Path | str) -> list[ExamResult]:
     """The results kept in a folder; raises ValueError naming a file that is damaged."""
     results = []

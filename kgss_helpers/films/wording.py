@@ -20,5 +20,5 @@ KEYWORD_FORMS = ("A film related to '{keyword}'", "Keyword: {keyword}", "'{keywo
 RELATED_FORMS = ("A keyword related to the film '{film}'", "Occurs in the film '{film}'")
 OF_GENRES, ABOUT_KEYWORDS = "{genres} film", "about {keywords}"
 """What a document says of a film."""
-ROLE_OF_FILMS, CREDITED_IN = "{role} of {titles}", "Credited in {titles}"
+ROLE_IN, CREDITED_IN = "{role} of {titles}", "Credited in {titles}"
 """What a document says of a person: role by role, or only where."""

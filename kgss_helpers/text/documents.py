@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.films.skills import credits_of, skill_phrases, skills_of
-from kgss_helpers.films.wording import ABOUT_KEYWORDS, CREDITED_IN, OF_GENRES, ROLE_OF_FILMS
+from kgss_helpers.films.wording import ABOUT_KEYWORDS, CREDITED_IN, OF_GENRES, ROLE_IN
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.text.sentences import listed
 
@@ -33,7 +33,7 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     names = dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
     if style == "name":
         return list(names.values())
-    form = ROLE_OF_FILMS if style == "films" else CREDITED_IN
+    form = ROLE_IN if style == "films" else CREDITED_IN
     said = _said_of_projects(graph, most) | _said_of_people(graph, names, form, most)
     skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()} if style == "skills" else {}
     return [
