@@ -1,6 +1,7 @@
 """What several tests write down: a graph's two tables, a file of JSON lines, a tiny exam and who sits it."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,11 @@ def write_json_lines(path: Path, records: Iterable[object], end: str = "") -> Pa
     """Writes one record a line, and then ``end`` as it is (a line that is cut off, say); returns the path."""
     path.write_text("".join(json.dumps(record) + "\n" for record in records) + end, encoding="utf-8")
     return path
+
+
+def without_brackets(credited):
+    """``"Steve McQueen (director)"`` → ``"Steve McQueen"``."""
+    return re.sub(r"\s*\([^)]*\)$", "", credited)
 
 
 def small_films():

@@ -5,9 +5,10 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
+from helpers import without_brackets
 
 from kgss_helpers.datasets import load_films
-from kgss_helpers.datasets.films import project_id, read_films, without_brackets
+from kgss_helpers.datasets.films import project_id, read_films
 from kgss_helpers.exam.films import (
     ALIKE_PHRASINGS,
     CREDIT_PHRASINGS,

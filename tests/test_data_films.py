@@ -14,7 +14,7 @@ import pytest
 
 from kgss_helpers.datasets import load_films
 from kgss_helpers.datasets.builder import spelling
-from kgss_helpers.datasets.films import person_id, project_id, read_films, read_people, without_brackets
+from kgss_helpers.datasets.films import person_id, project_id, read_films, read_people
 from kgss_helpers.exam.films import GENRE_WORDS
 from kgss_helpers.files import DATA, slug
 from kgss_helpers.films.roles import ROLES

@@ -4,7 +4,7 @@ import pytest
 from helpers import write_json_lines
 
 from kgss_helpers.datasets import load_films
-from kgss_helpers.datasets.films import person_id, project_id, without_brackets
+from kgss_helpers.datasets.films import person_id, project_id
 from kgss_helpers.graph import GraphError
 
 GOOD = {
@@ -68,5 +68,3 @@ def test_a_person_is_there_once_in_people(tmp_path):
 def test_ids_come_from_title_and_year_and_from_the_name_as_credited():
     assert project_id({"title": "Amélie & Co.", "year": 2001}) == "project:amelie-and-co-2001"
     assert person_id("Steve McQueen (director)") == "person:steve-mcqueen-director"
-    assert without_brackets("Steve McQueen (director)") == "Steve McQueen"
-    assert without_brackets("Ada Quill") == "Ada Quill"

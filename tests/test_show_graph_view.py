@@ -22,7 +22,7 @@ from kgss_helpers.show.graph_view import (
     neighbourhood_layout,
     steps,
 )
-from kgss_helpers.show.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, YELLOW
+from kgss_helpers.show.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 
 SCRIPT = "<script>alert('x')</script>"
 HOSTILE = "<script>alert(1)</script> & <b>Co</b>"
@@ -74,7 +74,7 @@ CROWD = tables(
 )
 
 
-PALETTE = {BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, BLACK, GREY}
+PALETTE = {BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY}
 
 
 @pytest.fixture
