@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 
 import pytest
+from helpers import without_brackets
 
 from kgss_helpers.datasets import load_films
 from kgss_helpers.datasets.builder import spelling
