@@ -8,8 +8,9 @@ import os
 import platform
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -72,13 +73,13 @@ def pick_device(device: str | None = None) -> str:
         raise ValueError("processes cannot train together on mps: leave torchrun out, or pass the device cpu")
     if device != "cuda" or "LOCAL_RANK" not in os.environ:
         return device
-    own, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-    if own >= there:
+    rank, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if rank >= there:
         raise ValueError(
             f"each process needs a GPU of its own, and this machine has {there}: start fewer with --nproc-per-node, or "
             "pass the device cpu"
         )
-    return f"cuda:{own}"
+    return f"cuda:{rank}"
 
 
 def seed_everything(seed: int) -> None:
@@ -90,14 +91,44 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Measuring inside leaves the random numbers of torch as they were, so that it cannot change the training."""
+def random_state() -> dict[str, Any]:
+    """Where the random numbers of Python, NumPy and torch, on all devices, have come to; can be written as JSON."""
+    _, keys, *rest = np.random.get_state()  # noqa: NPY002 - libraries draw from the global state
+    drawn = {module.__name__: module.get_rng_state().numpy().tobytes().hex() for module in _torch_generators()}
+    return {"python": random.getstate(), "numpy": [keys.tolist(), *rest], "torch": drawn}
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Goes on drawing from where `random_state` was called."""
     import torch
 
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices), torch.no_grad():
-        yield
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(("MT19937", *state["numpy"]))  # noqa: NPY002
+    for module in _torch_generators():
+        if module.__name__ in state["torch"]:
+            kept = bytearray.fromhex(state["torch"][module.__name__])
+            module.set_rng_state(torch.frombuffer(kept, dtype=torch.uint8))
+
+
+def _torch_generators() -> list[Any]:
+    import torch
+
+    on_cuda, on_mps = torch.cuda.is_initialized(), torch.backends.mps.is_available()
+    return [torch, *([torch.cuda] if on_cuda else []), *([torch.mps] if on_mps else [])]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Measuring inside leaves all random numbers as they were, so that it cannot change the training."""
+    import torch
+
+    state = random_state()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        set_random_state(state)
 
 
 def has_bf16(device: str) -> bool:

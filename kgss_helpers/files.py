@@ -28,7 +28,7 @@ BadRows = Literal["error", "skip"]
 def announce(message: str) -> None:
     """Warns at the line outside this package that asked for the data."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("kgss_helpers."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("kgss_helpers.", "contextlib")):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
 

@@ -208,7 +208,7 @@ class SemanticSpace:
             known = next(iter(self.texts), None)
             hint = f" It knows {len(self.texts)} texts, such as {known!r}." if known else ""
             raise ValueError(f"{self.name} has no vector for {missing!r}; embed it with the model.{hint}")
-        return np.stack([self.texts[text] for text in texts])
+        return np.array([self.texts[text] for text in texts], self.vectors.dtype).reshape(-1, self.vectors.shape[1])
 
     # ---- keeping it ------------------------------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class SemanticSpace:
         np.savez_compressed(
             packed, name=np.array(self.name), ids=self.ids.astype(str), types=self.types.astype(str),
             names=self.names.astype(str), vectors=self.vectors, asked=np.array(list(self.texts), dtype=str),
-            text_vectors=np.array(list(self.texts.values())).reshape(len(self.texts), self.vectors.shape[1]),
+            text_vectors=self.encode_queries(list(self.texts)),
         )  # fmt: skip
         return write_whole(path, packed.getvalue())
 

@@ -1,6 +1,7 @@
 """What several tests write down: a graph's two tables, a file of JSON lines, a tiny exam and who sits it."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,36 @@ def write_json_lines(path: Path, records: Iterable[object], end: str = "") -> Pa
     """Writes one record a line, and then ``end`` as it is (a line that is cut off, say); returns the path."""
     path.write_text("".join(json.dumps(record) + "\n" for record in records) + end, encoding="utf-8")
     return path
+
+
+def without_brackets(credited):
+    """``"Steve McQueen (director)"`` → ``"Steve McQueen"``."""
+    return re.sub(r"\s*\([^)]*\)$", "", credited)
+
+
+def small_films():
+    """Three films of one genre by one director, a voice, a keyword, and somebody without an edge."""
+    nodes = [
+        ("f1", "project", "Red Moon", "A heist on the moon."),
+        ("f2", "project", "Blue River", ""),
+        ("f3", "project", "Green Hill", ""),
+        ("p1", "person", "Ada Quill", "Knows the moon."),
+        ("p2", "person", "Bo Ray", ""),
+        ("g1", "genre", "Crime", ""),
+        ("k1", "keyword", "heist", ""),
+        ("lone", "person", "Nobody", ""),
+    ]
+    edges = [
+        ("p1", "Director", "f1"),
+        ("p1", "Director", "f2"),
+        ("p1", "Director", "f3"),
+        ("p2", "Voice actor", "f3"),
+        ("f1", "has genre", "g1"),
+        ("f2", "has genre", "g1"),
+        ("f3", "has genre", "g1"),
+        ("f1", "has keyword", "k1"),
+    ]
+    return KnowledgeGraph(*tables(nodes, edges))
 
 
 # ---- a tiny exam -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The demos over stages without a browser: right answers, marks, widgets, and markup that stays text."""
+"""Notebook 12 without a browser: right answers, what each epoch answers, widgets, and markup that stays text."""
 
 import re
 
@@ -8,11 +8,18 @@ import pytest
 from helpers import tables
 
 from kgss_helpers import exam
+from kgss_helpers.chapters import ch12_figures
 from kgss_helpers.chapters.ch12_test_subjects import (
     RULES,
+    EpochMap,
+    EpochSearch,
     Rule,
     SkillAffinity,
+    answers_after,
+    check_names,
+    first_skills,
     in_words,
+    mean_cosines,
     people_called,
     right_answers,
     skill_paths,
@@ -20,8 +27,8 @@ from kgss_helpers.chapters.ch12_test_subjects import (
 from kgss_helpers.films.roles import SKILLS
 from kgss_helpers.films.skills import skill_counts
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.runs.epochs import RETRIEVAL
-from kgss_helpers.show import charts
+from kgss_helpers.runs.epochs import RETRIEVAL, Epochs, space_name
+from kgss_helpers.space import SemanticSpace
 
 SCRIPT = "<script>alert('x')</script>"
 NODES, EDGES = tables(
@@ -52,7 +59,6 @@ NODES, EDGES = tables(
         ("project:3", "has keyword", "keyword:heist"),
     ],
 )
-KEPT = [node_id for node_id in NODES["node_id"] if node_id.startswith(("person:", "project:"))]
 TEXTS = [
     *SKILLS.values(),
     "Bo Fern",
@@ -69,11 +75,17 @@ def graph():
 
 
 @pytest.fixture
-def stages():
+def epochs(graph):
     rng = np.random.default_rng(0)
-    nodes, texts = rng.normal(size=(3, len(KEPT), 6)), rng.normal(size=(3, len(TEXTS), 6))
+    nodes, texts = rng.normal(size=(3, len(NODES), 6)), rng.normal(size=(3, len(TEXTS), 6))
     nodes, texts = (vectors / np.linalg.norm(vectors, axis=2, keepdims=True) for vectors in (nodes, texts))
-    return Stages(list(KEPT), list(TEXTS), nodes.astype(np.float32), texts.astype(np.float32))
+    nodes, texts = nodes.astype(np.float32), texts.astype(np.float32)
+    kept = [dict(zip(TEXTS, of_texts, strict=True)) for of_texts in texts]
+    return Epochs([SemanticSpace.of(graph, nodes[n], name=space_name(n), texts=kept[n]) for n in range(3)])
+
+
+def positions(node_type):
+    return np.flatnonzero(NODES["node_type"] == node_type)
 
 
 def only_our_markup(html):
@@ -104,19 +116,19 @@ def test_counts_and_shares_in_words():
     assert in_words(pd.Series({"Acting": 0})) == ""
 
 
-def test_paths_hold_credits_and_every_stage(stages, graph):
-    table = skill_paths(stages, skill_counts(graph), "person:ada")
-    assert table.columns.tolist() == ["credits", "base", "1", "2"]
+def test_paths_hold_credits_and_every_epoch(epochs, graph):
+    table = skill_paths(epochs, skill_counts(graph), "person:ada")
+    assert table.columns.tolist() == ["credits", "untuned", "1", "2"]
     assert sorted(table.index) == sorted(SKILLS.values())
     assert table.loc[["Directing", "Screenwriting", "Acting"], "credits"].tolist() == [3, 1, 0]
     assert table["2"].is_monotonic_decreasing
     assert np.allclose(table.drop(columns="credits").sum(), 1, atol=1e-5)
-    with pytest.raises(ValueError, match="person:nobody is not among"):
-        skill_paths(stages, skill_counts(graph), "person:nobody")
+    with pytest.raises(KeyError, match="'person:nobody' is not among"):
+        skill_paths(epochs, skill_counts(graph), "person:nobody")
 
 
-def test_somebody_without_credits_has_a_path_too(stages, graph):
-    table = skill_paths(stages, skill_counts(graph).drop("person:x"), "person:x")
+def test_somebody_without_credits_has_a_path_too(epochs, graph):
+    table = skill_paths(epochs, skill_counts(graph).drop("person:x"), "person:x")
     assert not table["credits"].any()
 
 
@@ -131,7 +143,7 @@ def test_a_name_asks_for_what_it_is_joined_to(graph):
     assert right_answers(graph, "heist") == {"project:3": "it has the keyword heist"}
 
 
-def test_held_out_reasons_are_marked(graph):
+def test_held_out_reasons_say_so(graph):
     seen = graph.with_edges(EDGES[(EDGES["target"] != "project:2") | (EDGES["source"] != "person:ada")])
     right = right_answers(graph, "Ada Quill", seen=seen)
     assert right["project:2"] == "Ada Quill directed it (held out)"
@@ -173,57 +185,63 @@ def test_every_rule_fits_the_film_graph():
     assert set(RETRIEVAL[2:]) <= set(RULES)
 
 
-# ---- answers of a stage -------------------------------------------------------------------------------------------
+# ---- answers after an epoch ------------------------------------------------------------------------------------------
 
 
-def test_answers_are_ranked_by_cosine_and_marked(stages, graph):
-    shown = stage_answers(stages, graph, "a director of sci-fi movies", 1, "person")
+def test_answers_are_ranked_by_cosine_and_right_ones_ticked(epochs, graph):
+    shown = answers_after(epochs, graph, "a director of sci-fi movies", 1, "person")
     assert shown.columns.tolist() == ["place", "answer", "right", "why"]
     assert shown["place"].tolist() == [1, 2, 3, 4]
-    cosines = stages.node_vectors[1][:4] @ stages.text_vectors[1][TEXTS.index("a director of sci-fi movies")]
-    names = NODES["name"].iloc[np.argsort(-cosines)].tolist()
+    people = positions("person")
+    cosines = epochs[1].vectors[people] @ epochs[1].texts["a director of sci-fi movies"]
+    names = NODES["name"].iloc[people[np.argsort(-cosines)]].tolist()
     assert shown["answer"].tolist() == names
     assert shown["right"].tolist() == ["✓" if name == "Ada Quill" else "" for name in names]
 
 
-def test_at_most_k_answers_of_one_type_and_among_some(stages, graph):
-    assert len(stage_answers(stages, graph, "zzz", 0, "project", 2)) == 2
-    assert len(stage_answers(stages, graph, "zzz", 0, "project")) == 6
-    only = stage_answers(stages, graph, "zzz", 0, "person", among={"person:bo", "project:0"})
+def test_at_most_k_answers_of_one_type_and_among_some(epochs, graph):
+    assert len(answers_after(epochs, graph, "zzz", 0, "project", 2)) == 2
+    assert len(answers_after(epochs, graph, "zzz", 0, "project")) == 6
+    only = answers_after(epochs, graph, "zzz", 0, "person", among={"person:bo", "project:0"})
     assert only["answer"].tolist() == ["Bo Fern"]
-    assert stage_answers(stages, graph, "zzz", 0, "genre").empty
+    assert answers_after(epochs, graph, "zzz", 0, "genre")["answer"].tolist() in (
+        ["Science fiction", "Documentary"],
+        ["Documentary", "Science fiction"],
+    )
+    with pytest.raises(ValueError, match=r"no node of type 'persn'.*did you mean 'person'"):
+        answers_after(epochs, graph, "zzz", 0, "persn")
 
 
-def test_held_out_answers_are_told_from_known_ones(stages, graph):
+def test_held_out_answers_are_told_from_known_ones(epochs, graph):
     seen = graph.with_edges(EDGES[EDGES["target"] != "project:3"])
-    shown = stage_answers(stages, graph, "Bo Fern", 0, "project", seen=seen).set_index("answer")
+    shown = answers_after(epochs, graph, "Bo Fern", 0, "project", seen=seen).set_index("answer")
     assert shown.loc["Star 3", "right"] == "✓ held out"
     assert shown.loc["Star 0", "right"] == "✓"
     assert shown.loc["Star 1", "right"] == ""
 
 
-def test_a_text_without_a_vector_is_refused(stages, graph):
-    with pytest.raises(ValueError, match="no vector was kept for 'tomato'"):
-        stage_answers(stages, graph, "tomato", 0, "person")
+def test_a_text_without_a_vector_is_refused(epochs, graph):
+    with pytest.raises(ValueError, match="has no vector for 'tomato'"):
+        answers_after(epochs, graph, "tomato", 0, "person")
 
 
-def test_any_list_of_names_is_marked(graph):
+def test_any_list_of_names_is_checked(graph):
     right = right_answers(graph, "a director of sci-fi movies")
-    marked = mark_names(graph, ["Bo Fern", " ADA quill", "Cy Nobody", "heist"], right, "person")
-    assert marked["place"].tolist() == [1, 2, 3, 4]
-    assert marked["answer"].tolist() == ["Bo Fern", "ADA quill", "Cy Nobody", "heist"]
-    assert marked["found"].tolist() == [True, True, False, False]
-    assert marked["right"].tolist() == ["", "✓", "", ""]
-    assert marked["why"].tolist()[2:] == ["not in the graph"] * 2
-    assert mark_names(graph, [], right, "person").empty
+    checked = check_names(graph, ["Bo Fern", " ADA quill", "Cy Nobody", "heist"], right, "person")
+    assert checked["place"].tolist() == [1, 2, 3, 4]
+    assert checked["answer"].tolist() == ["Bo Fern", "ADA quill", "Cy Nobody", "heist"]
+    assert checked["found"].tolist() == [True, True, False, False]
+    assert checked["right"].tolist() == ["", "✓", "", ""]
+    assert checked["why"].tolist()[2:] == ["not in the graph"] * 2
+    assert check_names(graph, [], right, "person").empty
 
 
 # ---- widgets ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def anybody(stages, graph):
-    return SkillAffinity(stages, graph, "Bo Fern")
+def anybody(epochs, graph):
+    return SkillAffinity(epochs, graph, "Bo Fern")
 
 
 def test_the_first_person_is_shown(anybody):
@@ -262,20 +280,20 @@ def test_several_of_a_name_are_a_choice(anybody):
 
 
 @pytest.fixture
-def search(stages, graph):
-    return StageSearch(stages, graph, graph)
+def search(epochs, graph):
+    return EpochSearch(epochs, graph, graph)
 
 
 def test_a_search_offers_what_was_kept(search):
     assert search.kind.options[:2] == ("retrieval test", "skills")
     assert search.text.options == ("a director of sci-fi movies", "a heist that goes wrong")
     assert search.node_type.value == "person"
-    assert search.stage.value == "2"
+    assert search.epoch.value == "2"
 
 
-def test_a_search_shows_both_stages_with_their_marks(search, stages, graph):
-    right = (stage_answers(stages, graph, "a director of sci-fi movies", 2, "person")["right"] != "").sum()
-    assert f"<b>before training</b>: {right} of 4 right" in search.result.value
+def test_a_search_shows_both_epochs_with_what_is_right(search, epochs, graph):
+    right = (answers_after(epochs, graph, "a director of sci-fi movies", 2, "person")["right"] != "").sum()
+    assert f"<b>untuned</b>: {right} of 4 right" in search.result.value
     assert f"<b>after 2 epochs</b>: {right} of 4 right" in search.result.value
     assert "Director of 3 films (Science fiction)" in search.result.value
     assert "&lt;script&gt;" in search.result.value
@@ -292,32 +310,32 @@ def test_another_question_brings_its_own_type(search):
     assert "Director of 3 films" in search.result.value
 
 
-def test_the_first_stage_stands_alone(search):
-    search.stage.value = "base"
+def test_the_untuned_model_stands_alone(search):
+    search.epoch.value = "untuned"
     assert search.result.value.count("<table") == 1
-    search.stage.value = "1"
+    search.epoch.value = "1"
     assert search.result.value.count("<table") == 2
     assert "after 1 epoch<" in search.result.value
 
 
-def test_the_slider_moves_the_dots(stages):
-    people = KEPT[:4]
-    points, _ = stages.maps(people)
-    view = StageMap(points, stages.labels, ["Ada Quill", "ada quill", "Bo <Fern>", "X"], ["a", "b", "a", "b"])
+def test_the_slider_moves_the_dots(epochs):
+    people = NODES["node_id"].iloc[positions("person")].tolist()
+    points, _ = epochs.maps(people)
+    view = EpochMap(points, epochs.labels, ["Ada Quill", "ada quill", "Bo <Fern>", "X"], ["a", "b", "a", "b"])
     assert [trace.meta for trace in view.figure.data] == ["a", "b"]
     assert view.figure.data[0].text == ("Quill", "&lt;Fern&gt;")
-    for stage, label in enumerate(stages.labels):
-        view.stage.value = label
-        assert np.allclose(view.figure.data[0].x, points[stage, [0, 2], 0], atol=1e-3)
-        assert np.allclose(view.figure.data[1].y, points[stage, [1, 3], 1], atol=1e-3)
+    for epoch, label in enumerate(epochs.labels):
+        view.epoch.value = label
+        assert np.allclose(view.figure.data[0].x, points[epoch, [0, 2], 0], atol=1e-3)
+        assert np.allclose(view.figure.data[1].y, points[epoch, [1, 3], 1], atol=1e-3)
         assert view.figure.layout.title.text.endswith(ch12_figures.epoch_title(label))
     view.show(0)
-    assert view.stage.value == "base"
+    assert view.epoch.value == "untuned"
     assert np.allclose(view.figure.data[0].x, points[0, [0, 2], 0], atol=1e-3)
 
 
-def test_widgets_have_the_same_text_every_time(anybody, search, stages):
-    view = StageMap(stages.maps(KEPT[:4])[0], stages.labels, list("abcd"), list("aabb"))
+def test_widgets_have_the_same_text_every_time(anybody, search, epochs):
+    view = EpochMap(epochs.maps(NODES["node_id"].iloc[:4].tolist())[0], epochs.labels, list("abcd"), list("aabb"))
     for widget in (anybody, search, view):
         assert repr(widget).startswith("<")
         assert repr(widget).endswith(": run this cell in JupyterLab>")
@@ -326,9 +344,9 @@ def test_widgets_have_the_same_text_every_time(anybody, search, stages):
 # ---- figures ------------------------------------------------------------------------------------------------------
 
 
-def test_stages_have_titles():
-    assert [ch12_figures.epoch_title(label) for label in ("base", "1", "9")] == [
-        "before training",
+def test_epochs_have_titles():
+    assert [ch12_figures.epoch_title(label) for label in ("untuned", "1", "9")] == [
+        "untuned",
         "after 1 epoch",
         "after 9 epochs",
     ]
@@ -342,36 +360,53 @@ def test_groups_differ_in_colour_and_in_shape():
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
-def test_panels_of_people(count, stages):
+def test_panels_of_people(count, epochs):
     names, groups = ["Ada Quill", "Bo Fern", "Cy", "Di"], ["a", "a", "b", "c"]
-    points, _ = stages.maps(KEPT[:4])
+    points, _ = epochs.maps(NODES["node_id"].iloc[:4].tolist())
     for figure in (
-        ch12_figures.similarities({f"stage {n}": np.eye(4) for n in range(count)}, names, groups),
-        ch12_figures.people_maps({f"stage {n}": points[0] for n in range(count)}, names, groups),
+        ch12_figures.similarities({f"epoch {n}": np.eye(4) for n in range(count)}, names, groups),
+        ch12_figures.people_maps({f"epoch {n}": points[0] for n in range(count)}, names, groups),
     ):
         titles = [axes.get_title("left") or axes.get_title() for axes in figure.axes]
-        assert [title for title in titles if title] == [f"stage {n}" for n in range(count)]
+        assert [title for title in titles if title] == [f"epoch {n}" for n in range(count)]
 
 
-def test_affinities_are_drawn_with_the_credits_beside_them(stages, graph):
-    table = skill_paths(stages, skill_counts(graph), "person:ada")
+def test_affinities_are_drawn_with_the_credits_beside_them(epochs, graph):
+    table = skill_paths(epochs, skill_counts(graph), "person:ada")
     figure = ch12_figures.affinity_panels({"Ada Quill": table, "again": table})
     numbers = [(text.get_text(), text.get_fontweight()) for text in figure.axes[0].texts]
     assert sorted(numbers) == [("1", "normal"), ("3", "bold")]
 
 
-def test_courses_are_told_apart_by_line_and_marker():
-    table = pd.DataFrame({"mean": [0.1, 0.5], "low": [0.0, 0.4], "high": [0.2, 0.6]}, index=["base", "1"])
-    figure = charts.curves({"one": table, "two": table}, title="Right", y_label="share")
-    lines = figure.axes[0].get_lines()
-    assert len({(line.get_linestyle(), line.get_marker(), line.get_color()) for line in lines}) == 2
-    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["base", "1"]
-    assert figure.axes[0].get_ylabel() == "share"
-
-
 def test_labels_keep_out_of_each_others_way():
-    places = np.array([[0, 0], [0, 14], [0, -14], [300, 300]])
-    sides = ch12_figures.label_sides(places, ["somebody", "somebody", "somebody", "far"])
+    points = np.array([[0, 0], [0, 14], [0, -14], [300, 300]])
+    sides = ch12_figures.label_sides(points, ["somebody", "somebody", "somebody", "far"])
     assert len(set(sides[:3])) > 1
     assert sides[3] == "middle right"
     assert set(sides) <= set(ch12_figures.SIDES)
+
+
+# ---- skills -------------------------------------------------------------------------------------------------------
+
+
+def test_first_skills_beside_the_graph(graph):
+    people = ["person:ada", "person:ada-2", "person:bo", "person:nobody"]
+    likely = pd.DataFrame(0.0, index=people, columns=list(SKILLS.values()))
+    likely.loc["person:ada", ["Acting", "Screenwriting", "Directing"]] = 0.1, 0.7, 0.2
+    likely.loc["person:ada-2", "Casting"] = 0.9
+    likely.loc["person:bo", "Producing"] = 0.6
+    found = first_skills(likely, skill_counts(graph))
+    assert found.index.tolist() == people[:3]
+    assert found["first"].tolist() == ["Screenwriting", "Casting", "Producing"]
+    assert found["likelihood"].tolist() == [0.7, 0.9, 0.6]
+    assert found["main"].tolist() == [False, False, True]  # one credit each: all three are Bo's main role
+    assert found["any"].tolist() == [True, False, True]
+    assert found["credits"].tolist() == [4, 1, 3]
+
+
+def test_mean_cosines_are_those_of_all_pairs(epochs):
+    vectors, groups = epochs[0].vectors[:9], list("aaabbbccd")
+    cosines, alike = vectors @ vectors.T, np.equal.outer(groups, groups)
+    of_one, of_different = mean_cosines(vectors, groups)
+    assert of_one == pytest.approx(cosines[alike & ~np.eye(9, dtype=bool)].mean(), abs=1e-4)
+    assert of_different == pytest.approx(cosines[~alike].mean(), abs=1e-4)

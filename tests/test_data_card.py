@@ -6,7 +6,7 @@ from collections import Counter
 from functools import cache
 
 from kgss_helpers.datasets.films import Film, person_id, read_films, read_people
-from kgss_helpers.exam.films import FAMILIES
+from kgss_helpers.exam.films import FAMILIES, QUESTIONS
 from kgss_helpers.files import DATA
 from kgss_helpers.frontdoor.environment import ROOT
 from kgss_helpers.question import load_questions
@@ -45,8 +45,8 @@ def distinct(field: str) -> int:
 
 
 def test_counts() -> None:
-    said = {name: count for name, (count,) in numbers(table("what", "count")).items()}
-    assert said == {
+    stated = {name: count for name, (count,) in numbers(table("what", "count")).items()}
+    assert stated == {
         "films": len(films()),
         "people": len({person for person, _ in credit_pairs()}),
         "credits": len(credit_pairs()),
@@ -58,7 +58,7 @@ def test_counts() -> None:
         "series": len({film["series"] for film in films()} - {None}),
         "pages linked to": distinct("links"),
         "rows of people.csv": len(read_people()),
-        "questions": len(load_questions()),
+        "questions": len(load_questions(QUESTIONS)),
     }
 
 
@@ -74,9 +74,9 @@ def test_roles() -> None:
 
 
 def test_families() -> None:
-    counted = Counter((question.family, question.split) for question in load_questions())
-    said = {name: cells[:2] for name, cells in table("family", "validation", "test", "a question").items()}
-    assert numbers(said) == {name: [counted[name, "validation"], counted[name, "test"]] for name in FAMILIES}
+    counted = Counter((question.family, question.split) for question in load_questions(QUESTIONS))
+    stated = {name: cells[:2] for name, cells in table("family", "validation", "test", "a question").items()}
+    assert numbers(stated) == {name: [counted[name, "validation"], counted[name, "test"]] for name in FAMILIES}
 
 
 def test_fields_and_their_ranges() -> None:
@@ -102,7 +102,7 @@ def test_known_limits() -> None:
 
 
 def test_examples_are_in_the_files() -> None:
-    questions = {question.text for question in load_questions()}
+    questions = {question.text for question in load_questions(QUESTIONS)}
     rows = table("family", "validation", "test", "a question")
     examples = [cells[2].strip("*") for name, cells in rows.items() if name != "plot"]
     assert set(examples) <= questions

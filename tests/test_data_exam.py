@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import without_brackets
 
-from kgss_helpers.datasets.films import person_id, project_id, read_films, without_brackets
+from kgss_helpers.datasets.films import person_id, project_id, read_films
 from kgss_helpers.exam.films import FAMILIES, QUESTIONS, by_hand, film_exam
 from kgss_helpers.exam.films.families import (
     ALIKE_FROM,

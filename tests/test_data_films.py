@@ -11,16 +11,15 @@ import unicodedata
 from collections import Counter, defaultdict
 
 import pytest
-from helpers import write_json_lines
+from helpers import without_brackets
 
 from kgss_helpers.datasets import load_films
 from kgss_helpers.datasets.builder import spelling
-from kgss_helpers.datasets.films import person_id, project_id, read_films, read_people, without_brackets
+from kgss_helpers.datasets.films import person_id, project_id, read_films, read_people
 from kgss_helpers.exam.films.families import GENRE_WORDS
 from kgss_helpers.files import DATA, slug
 from kgss_helpers.films.roles import ROLES
 from kgss_helpers.films.subjects import TEST_SUBJECTS
-from kgss_helpers.graph import GraphError
 
 FILMS, PEOPLE = DATA / "films.jsonl", DATA / "people.csv"
 FIELDS = [
@@ -273,14 +272,14 @@ def test_ids_are_unique_after_slugging(films, credits_of):
 
 
 def test_people_who_share_a_name_are_all_told_apart(people, credits_of):
-    told = dict(zip(people["person_id"], people["disambiguation"], strict=True))
+    explained = dict(zip(people["person_id"], people["disambiguation"], strict=True))
     by_name = defaultdict(set)
     for credited in credits_of:
         by_name[slug(without_brackets(credited))].add(person_id(credited))
     twins = {name: ids for name, ids in by_name.items() if len(ids) > 1}
     assert "steve-mcqueen" in twins
-    assert [node for ids in twins.values() for node in ids if not told.get(node)] == []
-    assert [name for name, ids in twins.items() if len({told[node] for node in ids}) < len(ids)] == []
+    assert [node for ids in twins.values() for node in ids if not explained.get(node)] == []
+    assert [name for name, ids in twins.items() if len({explained[node] for node in ids}) < len(ids)] == []
 
 
 def test_brackets_of_a_credit_are_explained_in_people(people, credits_of):
@@ -345,56 +344,6 @@ def test_the_graph_holds_every_fact_of_the_files_and_no_other(films, people):
         assert row["description"] == film["description"]
     assert all(nodes.loc[node, "name"] == name for node, name in names.items())
     assert nodes.loc["person:steve-mcqueen-actor", "name"] == nodes.loc["person:steve-mcqueen-director", "name"]
-
-
-GOOD = {
-    "title": "Red Moon", "year": 1999, "series": None, "genres": ["Drama"], "keywords": ["heist"], "companies": ["A"],
-    "countries": ["France"], "links": ["Moon"], "description": "A heist.", "credits": [["Ada Quill", "Director"]],
-}  # fmt: skip
-NO_PEOPLE = "person_id,name,disambiguation,known_for\n"
-
-
-def write(folder, *records, people=NO_PEOPLE):
-    (folder / "p.csv").write_text(people, encoding="utf-8")
-    return write_json_lines(folder / "f.jsonl", records), folder / "p.csv"
-
-
-def test_other_files_in_the_format_are_read(tmp_path):
-    people = NO_PEOPLE + "person:ada-quill,Ada Quill,,Writes.\n"
-    graph = load_films(*write(tmp_path, GOOD, people=people))
-    assert graph.node("person:ada-quill")["description"] == "Writes."
-    assert len(graph.edges) == 3
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("title", "", "'title' must be a non-empty string"),
-        ("year", "1999", "'year' must be a whole number"),
-        ("year", True, "'year' must be a whole number"),
-        ("description", None, "'description'"),
-        ("series", 3, "'series' must be a string or null"),
-        ("genres", "Drama", "'genres' must be a list"),
-        ("keywords", [" "], "'keywords' must be a list of non-empty strings"),
-        ("links", None, "'links'"),
-        ("credits", [], "'credits' must be a list of"),
-        ("credits", "Ada", "'credits' must be a list of"),
-        ("credits", 7, "'credits' must be a list of"),
-        ("credits", [["Ada Quill"]], "'credits' must be a list of"),
-        ("credits", [["Ada Quill", "Boss"]], "Ada Quill has the unknown role 'Boss'"),
-    ],
-)
-def test_a_wrong_field_is_named_with_file_and_line(tmp_path, field, value, message):
-    with pytest.raises(GraphError, match=r"f\.jsonl, line 2") as caught:
-        load_films(*write(tmp_path, GOOD, {**GOOD, "year": 2000, field: value}))
-    assert message in str(caught.value)
-
-
-def test_a_line_that_is_no_film_and_a_film_that_is_there_twice(tmp_path):
-    with pytest.raises(GraphError, match=r"f\.jsonl, line 1: not a JSON object"):
-        load_films(*write(tmp_path, [1]))
-    with pytest.raises(GraphError, match=r"Red Moon \(1999\) is there twice"):
-        load_films(*write(tmp_path, GOOD, GOOD))
 
 
 # ---- against the reference ---------------------------------------------------------------------------------------

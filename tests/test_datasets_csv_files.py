@@ -52,8 +52,10 @@ def test_every_common_way_of_saving_reads_the_same(files, encoding, separator, e
 
 
 def test_utf_16_of_either_byte_order(files):
-    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        check(load_csv(*files(mark + as_csv(NODES).encode(encoding), mark + as_csv(EDGES).encode(encoding))))
+    for order_mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        check(
+            load_csv(*files(order_mark + as_csv(NODES).encode(encoding), order_mark + as_csv(EDGES).encode(encoding)))
+        )
 
 
 def test_windows_line_ends_inside_a_field_are_kept(files):
@@ -73,10 +75,10 @@ def test_packed_files(tmp_path):
 
 
 def test_windows_western_encoding_is_read_with_a_warning(files):
-    with pytest.warns(UserWarning, match=r"nodes\.csv is not UTF-8; read as cp1252.*save it as UTF-8") as told:
+    with pytest.warns(UserWarning, match=r"nodes\.csv is not UTF-8; read as cp1252.*save it as UTF-8") as warned:
         check(load_csv(*files(encoding="cp1252")))
-    assert len(told) == 1  # the edges are plain ASCII
-    assert told[0].filename == __file__  # it points to the reader's line
+    assert len(warned) == 1  # the edges are plain ASCII
+    assert warned[0].filename == __file__  # it points to the reader's line
 
 
 @pytest.mark.parametrize(
@@ -234,17 +236,17 @@ def test_a_graph_may_have_no_edges_yet(files):
 # ---- what is merged or skipped is counted --------------------------------------------------------------------------
 
 
-def number_in(told, pattern):
+def number_in(warned, pattern):
     """The counts in the warnings that match."""
-    return sum(int(found[1]) for warning in told if (found := re.search(pattern, str(warning.message))))
+    return sum(int(found[1]) for warning in warned if (found := re.search(pattern, str(warning.message))))
 
 
 def test_exact_repeats_are_merged_and_counted(files):
     nodes = GOOD + "p1,person,A\n p1 , person,A\n"
     edges = EDGE_HEAD + "p1,Director,m1\np1,Writer,m1\np1,Director,m1\n"
-    with pytest.warns(UserWarning, match="repeated") as told:
+    with pytest.warns(UserWarning, match="repeated") as warned:
         graph = load_csv(*files(nodes, edges))
-    assert [str(warning.message) for warning in told] == [
+    assert [str(warning.message) for warning in warned] == [
         "nodes.csv: 2 repeated rows merged, the first in line 4",
         "edges.csv: 1 repeated row merged, the first in line 4",
     ]
@@ -260,15 +262,15 @@ def test_rows_add_up_with_the_warnings(files):
     paths = files(HEAD + "\n".join(nodes), EDGE_HEAD + "\n".join(edges) + "\n")
     with pytest.raises(GraphError, match=r"nodes\.csv, line 54: 2 fields"):
         load_csv(*paths, on_dangling="skip")
-    with pytest.warns(UserWarning) as told:  # noqa: PT030 (several, looked at below)
+    with pytest.warns(UserWarning) as warned:  # noqa: PT030 (several, looked at below)
         graph = load_csv(*paths, on_dangling="skip", on_bad_rows="skip")
-    merged = number_in(told, r"nodes.*: (\d+) repeated"), number_in(told, r"edges.*: (\d+) repeated")
-    torn = number_in(told, r"nodes.*; (\d+) such"), number_in(told, r"edges.*; (\d+) such")
-    dangling = number_in(told, r"edges.*: (\d+) edges? to unknown nodes skipped, the first in line 52")
+    merged = number_in(warned, r"nodes.*: (\d+) repeated"), number_in(warned, r"edges.*: (\d+) repeated")
+    torn = number_in(warned, r"nodes.*; (\d+) such"), number_in(warned, r"edges.*; (\d+) such")
+    dangling = number_in(warned, r"edges.*: (\d+) edges? to unknown nodes skipped, the first in line 52")
     assert (merged, torn, dangling) == ((2, 1), (3, 1), 3)
     assert len(graph.nodes) + merged[0] + torn[0] == len(nodes)
     assert len(graph.edges) + merged[1] + torn[1] + dangling == len(edges)
-    assert all(warning.filename == __file__ for warning in told)
+    assert all(warning.filename == __file__ for warning in warned)
 
 
 def test_an_unclosed_quotation_mark_never_swallows_rows_silently(files):

@@ -53,10 +53,10 @@ def folder(tmp_path):
 
 def load(folder, **how):
     """The graph and the warnings."""
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         graph = load_imdb(folder, **how)
-    return graph, [str(warning.message) for warning in told]
+    return graph, [str(warning.message) for warning in warned]
 
 
 def edges_of(graph):
@@ -64,8 +64,8 @@ def edges_of(graph):
 
 
 def test_a_small_folder(folder):
-    graph, told = load(folder)
-    assert told == [
+    graph, warned = load(folder)
+    assert warned == [
         "IMDb: 1 titles without a name left out; 2 credits of people that name.basics does not name left out; "
         "1 credits of titles without a name left out"
     ]
@@ -89,19 +89,19 @@ def test_choices_of_titles_years_and_appearances(folder):
     assert set(late.nodes.query("node_type == 'project'")["node_id"]) == {"tt1", "tt5"}
     everyone, _ = load(folder, appearances=True)
     assert {("nm3", "Self", "tt1"), ("nm6", "Archive footage", "tt5")} <= edges_of(everyone)
-    nothing, told = load(folder, from_year=3000)
-    assert (len(nothing.nodes), told) == (0, [])
+    nothing, warned = load(folder, from_year=3000)
+    assert (len(nothing.nodes), warned) == (0, [])
 
 
 def test_packed_files_give_the_same_graph(folder):
-    plain, told = load(folder)
+    plain, warned = load(folder)
     for name in FILES:
         (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
         (folder / name).unlink()
-    packed, told_packed = load(folder)
+    packed, warned_packed = load(folder)
     assert packed.nodes.equals(plain.nodes)
     assert packed.edges.equals(plain.edges)
-    assert told == told_packed
+    assert warned == warned_packed
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -112,8 +112,8 @@ def test_a_row_that_is_cut_off(folder, name):
     line = len(FILES[name]) + 1
     with pytest.raises(GraphError, match=f"^{name}, line {line}: 2 fields where the header has {len(FILES[name][0])}"):
         load_imdb(folder)
-    _, told = load(folder, on_bad_rows="skip")
-    assert [text for text in told if text.startswith(f"{name}, line {line}") and "1 such row skipped" in text]
+    _, warned = load(folder, on_bad_rows="skip")
+    assert [text for text in warned if text.startswith(f"{name}, line {line}") and "1 such row skipped" in text]
 
 
 def test_a_missing_file_or_column(folder):
@@ -127,8 +127,8 @@ def test_a_missing_file_or_column(folder):
 
 
 def test_the_real_files(reference):
-    graph, told = load(reference / "imdb")
-    assert told == ["IMDb: 6 credits of people that name.basics does not name left out"]
+    graph, warned = load(reference / "imdb")
+    assert warned == ["IMDb: 6 credits of people that name.basics does not name left out"]
     types = graph.nodes["node_type"].value_counts()
     assert types["project"] == 2000
     basics = (reference / "imdb" / "title.basics.tsv").read_text(encoding="utf-8").splitlines()[1:]

@@ -80,8 +80,8 @@ def test_only_pages_that_several_articles_link_to(records):
 
 def test_a_title_twice_and_a_page_in_two_spellings_are_counted(records):
     rows = [*RECORDS, ["NA", {}, ["fog."], None, None]]
-    told = "1 articles with a title that is there already merged; 1 other spellings of a name merged with its first"
-    with pytest.warns(UserWarning, match=f"link records: {told}"):
+    warned = "1 articles with a title that is there already merged; 1 other spellings of a name merged with its first"
+    with pytest.warns(UserWarning, match=f"link records: {warned}"):
         graph = load_link_records(records(rows))
     assert graph.find("fog")["degree"].tolist() == [2]
 
@@ -123,14 +123,14 @@ def test_the_real_articles(reference):
     path = reference / "wikipedia_links" / "wp_articles_106.ndjson"
     with pytest.warns(
         UserWarning, match=r"^link records: \d+ other spellings of a name merged with its first$"
-    ) as told:
+    ) as warned:
         graph = load_link_records(path)
-    assert len(told) == 1
+    assert len(warned) == 1
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     articles = graph.nodes[graph.nodes["node_type"] == "project"]
     assert articles["name"].tolist() == [row[0] for row in rows]
     pages = {page for row in rows for page in map(page_of, row[2]) if page}
-    merged = int(str(told[0].message).split()[2])
+    merged = int(str(warned[0].message).split()[2])
     assert (graph.nodes["node_type"] == "keyword").sum() + merged == len(pages)  # nothing else got lost
     assert not graph.nodes["name"].str.contains("^(?:Category|File|Image|Wikt|Bg|Da):", regex=True).any()
     assert articles["rotten_tomatoes"].isna().all()

@@ -28,10 +28,10 @@ def folder(tmp_path):
 
 
 def load(folder, **how):
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         graph = load_movielens(folder, **how)
-    return graph, [str(warning.message) for warning in told]
+    return graph, [str(warning.message) for warning in warned]
 
 
 def edges_of(graph):
@@ -63,8 +63,8 @@ def test_a_small_folder(folder, packed):
         for name in FILES:
             (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
             (folder / name).unlink()
-    graph, told = load(folder)
-    assert told == [
+    graph, warned = load(folder)
+    assert warned == [
         "MovieLens: 1 ratings of unknown films left out; 1 other spellings of a name merged with its first; "
         "1 empty tags left out; 1 tags of unknown films left out"
     ]
@@ -109,21 +109,21 @@ def test_a_row_that_is_cut_off(folder, name, rest, line):
         file.write(rest)
     with pytest.raises(GraphError, match=f"^{name}, line {line}: "):
         load(folder)
-    _, told = load(folder, on_bad_rows="skip")
-    assert any(text.startswith(f"{name}, line {line}: ") and "1 such row skipped" in text for text in told)
+    _, warned = load(folder, on_bad_rows="skip")
+    assert any(text.startswith(f"{name}, line {line}: ") and "1 such row skipped" in text for text in warned)
 
 
 def test_films_without_a_title_or_twice_are_counted(folder):
     with (folder / "movies.csv").open("a", encoding="utf-8") as file:
         file.write("5, ,Drama\n1,Again (1990),War\n")
-    graph, told = load(folder)
-    assert "1 films without a title left out; 1 films with an id that is there already merged" in told[0]
+    graph, warned = load(folder)
+    assert "1 films without a title left out; 1 films with an id that is there already merged" in warned[0]
     assert graph.node("project:1")["name"] == "The Harbour"
 
 
 def test_the_real_files(reference):
-    graph, told = load(reference / "movielens")
-    assert told == ["MovieLens: 9 other spellings of a name merged with its first"]
+    graph, warned = load(reference / "movielens")
+    assert warned == ["MovieLens: 9 other spellings of a name merged with its first"]
     types = graph.nodes["node_type"].value_counts()
     assert (types["project"], types["person"], types["genre"]) == (9742, 610, 19)
     ratings = pd.read_csv(reference / "movielens" / "ratings.csv")

@@ -1,10 +1,9 @@
-"""The primer's rows keep their split, its losses learn them, and its widget shows what its pure function returns."""
+"""The primer's rows keep their split, and a wrong file is refused by line."""
 
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -80,51 +79,3 @@ def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / "nli.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"nli\.csv"):
         load_primer(folder)
-
-
-def test_measures_on_rows_whose_answer_is_known() -> None:
-    from kgss_helpers.chapters.ch10_sentence_transformers import measure
-
-    assert measure(np.array([1, 0, 1, 1])) == 0.75
-    assert measure(np.array([0.1, 0.2, 0.3]), np.array([1, 2, 3])) == pytest.approx(1)
-    mean, low, high = interval(np.array([True] * 30 + [False] * 10))
-    assert mean == 0.75
-    assert 0.55 < low < 0.75 < high < 0.95
-    same = np.array([True, False] * 20)
-    assert interval(same, before=(same,)).tolist() == [0, 0, 0]
-
-
-def test_places_count_from_one() -> None:
-    from kgss_helpers.methods.static import static_model
-
-    pairs = pd.DataFrame({"anchor": ["a film about space"], "positive": ["cheese"]})
-    candidates = pd.Series(["cheese", "a film about space", "a film about the moon"])
-    assert places(static_model(dimensions=32), pairs, candidates).tolist() == [3]
-
-
-def test_static_models_repeat_and_refuse_nonsense() -> None:
-    from kgss_helpers.chapters.ch10_sentence_transformers import loss_for
-    from kgss_helpers.methods.static import static_model
-
-    first, second = (static_model("random", dimensions=8, seed=3).encode(["space"]) for _ in range(2))
-    assert np.array_equal(first, second)
-    with pytest.raises(ValueError, match="start is"):
-        static_model("zeros")
-    with pytest.raises(ValueError, match="no kind of row"):
-        loss_for("poems", static_model("random", dimensions=8))
-
-
-def test_teaching_helps_and_the_bench_shows_what_the_function_returns() -> None:
-    from kgss_helpers.chapters.ch10_sentence_transformers import PrimerBench, before_and_after
-
-    rows = load_primer()
-    table = before_and_after("pairs", rows, epochs=3)
-    assert table.loc["pairs", "gain"] > 0.2
-    bench = PrimerBench(rows)
-    bench.epochs.value = 3
-    bench.button.click()
-    assert f"{table.loc['pairs', 'after']:.2f}"[:3] in bench.result.value
-    assert "question and answer" in bench.result.value
-    assert not bench.button.disabled
-    with pytest.raises(ValueError, match="a batch needs two rows"):
-        before_and_after("pairs", rows, batch_size=1)

@@ -72,10 +72,10 @@ EXPECTED = (
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_small_file(files, packed):
-    with pytest.warns(UserWarning, match=f"^{EXPECTED}$") as told:
+    with pytest.warns(UserWarning, match=f"^{EXPECTED}$") as warned:
         graph = load_tmdb5000(*files(packed=packed))
-    assert len(told) == 1
-    assert told[0].filename == __file__
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
     assert set(graph.edges.itertuples(index=False, name=None)) == {
         ("project:1", "has genre", "genre:7"),
         ("project:1", "has keyword", "keyword:5"),
@@ -141,15 +141,15 @@ def test_rows_and_cells_that_are_cut_off(files):
 @pytest.fixture(scope="module")
 def real(reference):
     folder = reference / "tmdb5000"
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         graph = load_tmdb5000(folder / "tmdb_5000_movies.csv", folder / "tmdb_5000_credits.csv.gz")
-    return graph, [str(warning.message) for warning in told]
+    return graph, [str(warning.message) for warning in warned]
 
 
 def test_real_counts(real, reference):
-    graph, told = real
-    assert told == ["TMDB 5000: 2 keywords without a name left out"]
+    graph, warned = real
+    assert warned == ["TMDB 5000: 2 keywords without a name left out"]
     types = graph.nodes["node_type"].value_counts()
     assert types["project"] == 4803
     assert types["genre"] == 20

@@ -70,9 +70,9 @@ def test_repeats_and_entities_without_a_text_are_counted(folder):
     add(folder, "dev.tsv", "1\t_part_of\t2\n9\t_like\t8\n9\tpart of\t8\n9\t_part_of\t8\n")
     add(folder, "entity2text.txt", "2\tship\n2\tboat\n")
     counts = "1 further texts of an entity left out; 2 repeated triples merged; 2 entities without a text, called by"
-    with pytest.warns(UserWarning, match=f"{folder.name}: {counts} their id") as told:
+    with pytest.warns(UserWarning, match=f"{folder.name}: {counts} their id") as warned:
         graph = load_triples(folder)
-    assert told[0].filename == __file__
+    assert warned[0].filename == __file__
     assert graph.node("9")["name"] == "9"
     assert graph.node("2")["name"] == "ship"
     assert len(graph.edges) == 8 - 2
@@ -87,9 +87,9 @@ def test_a_line_that_is_cut_off(folder, name, text, line, fields):
     add(folder, name, text)
     with pytest.raises(GraphError, match=rf"^{name}, line {line}: expected {fields} fields separated by tabs, found"):
         load_triples(folder)
-    with pytest.warns(UserWarning, match=rf"^{name}: 1 line without {fields} readable fields skipped") as told:
+    with pytest.warns(UserWarning, match=rf"^{name}: 1 line without {fields} readable fields skipped") as warned:
         graph = load_triples(folder, on_bad_rows="skip")
-    assert told[0].filename == __file__
+    assert warned[0].filename == __file__
     assert edges_of(graph) == edges_of(whole)
 
 

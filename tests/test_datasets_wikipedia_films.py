@@ -73,10 +73,10 @@ def server(monkeypatch):
 
 
 def load(server, folder, **how):
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         graph = load_wikipedia_films(cache=folder, base_url=server.url, **{"progress": False, **how})
-    return graph, [str(warning.message) for warning in told]
+    return graph, [str(warning.message) for warning in warned]
 
 
 def files_in(folder):
@@ -84,8 +84,8 @@ def files_in(folder):
 
 
 def test_a_download_becomes_a_graph(server, tmp_path):
-    graph, told = load(server, tmp_path)
-    assert told == [
+    graph, warned = load(server, tmp_path)
+    assert warned == [
         "Wikipedia films: 1 empty names in casts left out; 1 other spellings of a name merged with its first; "
         "1 films with the same article and year as another merged"
     ]
@@ -169,9 +169,9 @@ def test_the_table_of_hashes_is_the_published_one(reference):
 
 def test_the_real_decade_loads_from_the_cache(reference, tmp_path):
     (tmp_path / NAME).write_bytes((reference / "wikipedia_films" / NAME).read_bytes())
-    with pytest.warns(UserWarning, match=r"^Wikipedia films: 7 other spellings of a name merged") as told:
+    with pytest.warns(UserWarning, match=r"^Wikipedia films: 7 other spellings of a name merged") as warned:
         graph = load_wikipedia_films([1970], cache=tmp_path, base_url="http://127.0.0.1:9/", progress=False)
-    assert len(told) == 1
+    assert len(warned) == 1
     projects = graph.nodes[graph.nodes["node_type"] == "project"]
     assert len(projects) == len(json.loads((tmp_path / NAME).read_bytes()))
     assert projects["year"].between(1970, 1979).all()

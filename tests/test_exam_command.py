@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from kgss_helpers.exam import films, recorded, table
-from kgss_helpers.exam.command import main, simple_methods
+from kgss_helpers.exam.__main__ import main, simple_methods
 from kgss_helpers.exam.films import QUESTIONS, RESULTS, by_hand
 from kgss_helpers.exam.results import EDITION
 

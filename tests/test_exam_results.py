@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from helpers import result_of
 
-from kgss_helpers.exam import ExamResult, recorded
+from kgss_helpers.exam import ExamResult, difference, recorded
 from kgss_helpers.exam.results import ALL, EDITION, METRICS, Cost
 from kgss_helpers.exam.statistics import mean_interval
 
@@ -148,3 +150,38 @@ def test_what_was_not_asked_or_measured_is_said(result):
     for ask in (result.by_family, result.row, lambda metric: result.interval("plot", metric)):
         with pytest.raises(ValueError, match=r"unknown metric 'F1'; there are nDCG@10, recall@10, MRR"):
             ask("F1")
+
+
+# ---- differences -------------------------------------------------------------------------------------------------
+
+
+def test_a_difference_is_taken_question_by_question():
+    easy_and_hard = np.array([0.0, 1.0] * 20)
+    better = result_of("better", easy_and_hard * 0.9 + 0.1)
+    other = result_of("other", easy_and_hard * 0.9)
+    shuffled = ExamResult("other", "test", other.scores.sample(frac=1, random_state=0))
+    assert difference(better, shuffled, "plot") == pytest.approx((0.1, 0.1, 0.1))
+    assert difference(other, better, "plot", "MRR") == pytest.approx((-0.1, -0.1, -0.1))
+
+
+def test_results_that_answered_other_questions_are_not_compared():
+    with pytest.raises(ValueError, match="did not answer the same questions of 'plot'"):
+        difference(result_of("a", [0.0, 1.0]), result_of("b", [0.0, 1.0, 1.0]), "plot")
+    with pytest.raises(ValueError, match="did not answer the same questions of 'credit'"):
+        difference(result_of("a", [0.0]), result_of("b", [1.0]), "credit")
+    with pytest.raises(ValueError, match="unknown metric 'F1'"):
+        difference(result_of("a", [0.0]), result_of("b", [1.0]), "plot", "F1")
+
+
+def test_a_difference_is_the_interval_of_the_differences():
+    rng = np.random.default_rng(0)
+    one, other = rng.random(50), rng.random(50)
+    found = difference(result_of("one", one), result_of("other", other), "plot", "recall@10")
+    assert found == mean_interval(one - other)
+
+
+def test_a_difference_looks_at_its_family_alone():
+    families = ["plot", "alike"] * 10
+    one, other = result_of("one", [1.0, 0.0] * 10, families), result_of("other", [0.5, 0.9] * 10, families)
+    assert difference(one, other, "plot") == (0.5, 0.5, 0.5)
+    assert difference(one, other, "alike") == pytest.approx((-0.9, -0.9, -0.9))

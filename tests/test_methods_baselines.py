@@ -115,8 +115,8 @@ def test_a_node_is_found_by_its_name_and_by_its_description(graph):
 
 
 def test_a_question_that_starts_from_a_node_is_asked_in_its_words(graph):
-    own = f"{TEXTS[3][0]} {TEXTS[3][1]}"
-    anchored, plain = WordMatch().score([ask("films like it", anchor="n3"), ask(own)], graph)
+    words_of_it = f"{TEXTS[3][0]} {TEXTS[3][1]}"
+    anchored, plain = WordMatch().score([ask("films like it", anchor="n3"), ask(words_of_it)], graph)
     assert np.array_equal(anchored, plain)
     assert np.isfinite(anchored).tolist() == [True, False, False, True, False]
 

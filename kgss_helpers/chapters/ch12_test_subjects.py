@@ -1,7 +1,7 @@
-"""For notebook 12: somebody's skills, a map that moves, a question asked at two epochs, and its figures.
+"""For notebook 12: somebody's skills, what is right for a question, and the widgets that show both after each epoch.
 
 Each widget is a thin face over a pure function, and no model is asked: all vectors were kept. Whatever a user types or
-a graph contains is escaped before it becomes HTML.
+a graph contains is escaped before it becomes HTML. The figures are in `ch12_figures`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 import ipywidgets as ipw
 import numpy as np
@@ -26,24 +25,21 @@ from kgss_helpers.runs.epochs import RETRIEVAL, Epochs
 from kgss_helpers.show.graph_view import card, lookup
 from kgss_helpers.text.sentences import listed, verb
 
-if TYPE_CHECKING:
-    pass
-
-
 DOCUMENTARY = "genre:documentary"
 ABOUT = re.compile(r"documentary movie about (?P<name>.+)")
 HELD_OUT = " (held out)"
-RIGHT = {"right": "✓", "held out": "✓ held out", "": ""}
+"""Ends a reason that stands on held-out edges alone."""
+TICK, TICK_HELD_OUT = "✓", "✓ held out"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What proves an answer: so many credits in a role, among projects of one of these genres or keywords.
+    """What proves an answer: a number of credits in a role, among projects of one of these genres or keywords.
 
     Attributes:
         targets: Ids of genres and keywords; every project counts if there are none.
         role: Asks for people in this role; for the projects themselves if there is none.
-        at_least: So many projects.
+        at_least: How many projects a person needs.
     """
 
     targets: tuple[str, ...] = ()
@@ -79,10 +75,12 @@ def in_words(values: pd.Series) -> str:
 
 
 def skill_paths(epochs: Epochs, counts: pd.DataFrame, node_id: str) -> pd.DataFrame:
-    """How likely each skill is for one person at each epoch, likeliest at the end first.
+    """How likely each skill is for one person, untuned and after each epoch; likeliest at the end first.
 
-    Rows are skills; columns ``credits``, as the graph counts them (`skill_counts`), and `Epochs.labels`. Raises
-    ValueError for somebody who was not kept.
+    Rows are skills; columns ``credits``, as the graph counts them (`skill_counts`), and `Epochs.labels`.
+
+    Raises:
+        KeyError: The person is not among the nodes that were kept.
     """
     likely = [epochs.affinities(epoch, people=[node_id]).iloc[0] for epoch in range(len(epochs))]
     table = pd.concat(likely, axis=1, keys=epochs.labels)
@@ -129,12 +127,12 @@ def answers_after(
     """What the space after an epoch answers to a text that was kept, best first.
 
     Args:
-        epochs: Vectors of nodes and texts.
-        graph: Says what is right (`right_answers`); all edges.
-        text: One that was kept.
+        epochs: Nodes and texts that were kept.
+        graph: Says what is right (`right_answers`); with all edges.
+        text: One of the texts.
         epoch: 0 is the untuned model.
         node_type: ``"person"`` or ``"project"``.
-        k: So many answers.
+        k: How many answers at most.
         seen: As for `right_answers`.
         among: Only these node ids, for instance of people with several credits.
 
@@ -142,15 +140,20 @@ def answers_after(
         ``place``, ``answer``, ``right`` (✓ or empty; held-out ones are marked) and ``why``.
 
     Raises:
-        ValueError: The text was not kept.
+        ValueError: The text was not kept, or no node has the type.
     """
     space = epochs[epoch]
-    if text not in space.texts:
-        raise ValueError(
-            f"no vector was kept for {text!r}; there are {len(space.texts)} texts, such as {RETRIEVAL[0]!r}"
-        )
-    found = space.search(space.texts[text], k, node_type=node_type, among=among)
-    return _ticked(graph, found["node_id"], right_answers(graph, text, seen=seen))
+    found = space.search(space.encode_queries([text])[0], k, node_type=node_type, among=among)
+    right = right_answers(graph, text, seen=seen)
+    reasons = [right.get(node_id, "") for node_id in found["node_id"]]
+    return pd.DataFrame(
+        {
+            "place": range(1, len(found) + 1),
+            "answer": found["name"],
+            "right": [_tick(why) for why in reasons],
+            "why": reasons,
+        }
+    )
 
 
 def check_names(graph: KnowledgeGraph, names: Iterable[str], right: Mapping[str, str], node_type: str) -> pd.DataFrame:
@@ -169,25 +172,15 @@ def check_names(graph: KnowledgeGraph, names: Iterable[str], right: Mapping[str,
     for name in map(str.strip, names):
         nodes = graph.find(name, node_type)["node_id"].tolist()
         best = next((node_id for node_id in nodes if node_id in right), None)
-        rows.append((name, bool(nodes), RIGHT["right"] if best else "", right[best] if best else ""))
+        rows.append((name, bool(nodes), TICK if best else "", right[best] if best else ""))
     table = pd.DataFrame(rows, columns=["answer", "found", "right", "why"])
     table.loc[~table["found"], "why"] = "not in the graph"
     table.insert(0, "place", range(1, len(table) + 1))
     return table
 
 
-def _ticked(graph: KnowledgeGraph, node_ids: Iterable[str], right: Mapping[str, str]) -> pd.DataFrame:
-    node_ids = list(node_ids)
-    reasons = [right.get(node_id, "") for node_id in node_ids]
-    kinds = ["" if not why else "held out" if why.endswith(HELD_OUT) else "right" for why in reasons]
-    return pd.DataFrame(
-        {
-            "place": range(1, len(node_ids) + 1),
-            "answer": [graph.node(node_id)["name"] for node_id in node_ids],
-            "right": [RIGHT[kind] for kind in kinds],
-            "why": reasons,
-        }
-    )
+def _tick(why: str) -> str:
+    return "" if not why else TICK_HELD_OUT if why.endswith(HELD_OUT) else TICK
 
 
 def _documentaries(graph: KnowledgeGraph, name: str, named: Sequence[str]) -> dict[str, str]:
@@ -315,7 +308,7 @@ class SkillAffinity(ipw.VBox):
     def show(self, node_id: str) -> None:
         """Shows a person's table."""
         table = skill_paths(self.epochs, self.counts, node_id)
-        note = "In percent, untuned and after each epoch. ✓: the graph credits it, so often."
+        note = "In percent, untuned and after each epoch. ✓ and the number beside it: credits in the graph."
         self.result.value = card(self.graph, node_id) + f"<p>{note}</p>" + _paths_as_html(table)
 
     def _typed(self, change: dict[str, str]) -> None:
@@ -327,10 +320,10 @@ class SkillAffinity(ipw.VBox):
         if len(found) == 1:
             self.show(found[0])
         elif found:
-            self.which.options = [(self._told_apart(node_id), node_id) for node_id in found]
+            self.which.options = [(self._with_skills(node_id), node_id) for node_id in found]
             self.which.index = 0
 
-    def _told_apart(self, node_id: str) -> str:
+    def _with_skills(self, node_id: str) -> str:
         known = in_words(self.counts.loc[node_id]) if node_id in self.counts.index else "no credits"
         return f"{self.graph.node(node_id)['name']}: {known}"
 
@@ -374,11 +367,11 @@ class EpochMap(ipw.VBox):
 
 
 class EpochSearch(ipw.VBox):
-    """A question that was kept, asked untuned and after any epoch: answers side by side, right ones ticked.
+    """A question that was kept, put to the untuned model and after any epoch: answers side by side, right ones ticked.
 
     Args:
-        epochs: Vectors of nodes and texts.
-        graph: Says what is right; all edges.
+        epochs: Nodes and texts that were kept.
+        graph: Says what is right; with all edges.
         seen: The graph that the model learned from, so that held-out answers are marked.
     """
 
@@ -403,14 +396,14 @@ class EpochSearch(ipw.VBox):
         self._kind_chosen({"new": self.kind.value})
 
     def __repr__(self) -> str:
-        return "<a question before and after training, to choose: run this cell in JupyterLab>"
+        return "<a question to choose, untuned and after any epoch: run this cell in JupyterLab>"
 
     def show(self) -> None:
         """Shows the answers to what is chosen."""
         tables = []
         for label in dict.fromkeys([self.epochs.labels[0], self.epoch.value]):
-            epoch = self.epochs.labels.index(label)
-            found = answers_after(self.epochs, self.graph, self.text.value, epoch, self.node_type.value, seen=self.seen)
+            epoch, kind = self.epochs.labels.index(label), self.node_type.value
+            found = answers_after(self.epochs, self.graph, self.text.value, epoch, kind, seen=self.seen)
             tables.append(_as_html(found, epoch_title(label)))
         self.result.value = f"<div style='display:flex;gap:2em'>{''.join(tables)}</div>"
 
@@ -422,6 +415,6 @@ class EpochSearch(ipw.VBox):
         if change["new"] is None:
             return
         right = right_answers(self.graph, change["new"])
-        types = {node_id.split(":")[0] for node_id in right}
+        types = {self.graph.node(node_id)["node_type"] for node_id in right}
         self.node_type.value = "person" if types == {"person"} else "project"
         self.show()

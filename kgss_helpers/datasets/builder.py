@@ -83,9 +83,9 @@ class GraphBuilder:
 
         ``year`` becomes a column of whole numbers, missing where there is none; other columns of text are empty there.
         """
-        told = {what: count for what, count in self._counts.items() if what not in set(quiet)}
-        if told:
-            announce(f"{self.name}: " + "; ".join(f"{count:,} {what}" for what, count in told.items()))
+        reported = {what: count for what, count in self._counts.items() if what not in set(quiet)}
+        if reported:
+            announce(f"{self.name}: " + "; ".join(f"{count:,} {what}" for what, count in reported.items()))
         nodes = pd.DataFrame(list(self._nodes.values())) if self._nodes else pd.DataFrame(columns=list(NODE_COLUMNS))
         for column in nodes.columns.difference(NODE_COLUMNS):
             if column == "year":

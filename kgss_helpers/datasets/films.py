@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TypedDict
 
@@ -129,8 +128,3 @@ def _wrong_field(record: object) -> str:
         if credit[1] not in ROLES:
             return f"{credit[0]} has the unknown role {credit[1]!r}; roles are {', '.join(ROLES)}"
     return ""
-
-
-def without_brackets(credited: str) -> str:
-    """``"Steve McQueen (director)"`` → ``"Steve McQueen"``."""
-    return re.sub(r"\s*\([^)]*\)$", "", credited)

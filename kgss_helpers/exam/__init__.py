@@ -4,7 +4,7 @@
 """
 
 from kgss_helpers.exam.films import film_exam, sit, table, training_graph
-from kgss_helpers.exam.results import ExamResult, recorded
-from kgss_helpers.exam.statistics import Interval, difference
+from kgss_helpers.exam.results import ExamResult, difference, recorded
+from kgss_helpers.exam.statistics import Interval
 
 __all__ = ["ExamResult", "Interval", "difference", "film_exam", "recorded", "sit", "table", "training_graph"]

@@ -141,6 +141,18 @@ class ExamResult:
         return write_whole(Path(folder) / f"{slug(self.method)}.{self.split}.json", text)
 
 
+def difference(first: ExamResult, second: ExamResult, family: str, metric: str = "nDCG@10") -> Interval:
+    """By how much the first is better than the second in a family: questions are resampled in pairs.
+
+    Raises:
+        ValueError: They did not answer the same questions of the family, or the metric is unknown.
+    """
+    one, other = (result.by_family(metric).get(family, pd.Series(dtype=float)) for result in (first, second))
+    if one.empty or set(one.index) != set(other.index):
+        raise ValueError(f"{first.method} and {second.method} did not answer the same questions of {family!r}")
+    return mean_interval((one - other[one.index]).to_numpy())
+
+
 def recorded(folder: Path | str, *, edition: int = EDITION) -> list[ExamResult]:
     """The results kept in a folder.
 

@@ -1,17 +1,16 @@
-"""Means with their intervals, and differences in pairs: one bootstrap (Efron 1979, by SciPy), one way to print it."""
+"""Means and other statistics with their intervals: one bootstrap (Efron 1979, by SciPy), one way to print it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from kgss_helpers.exam.results import ExamResult
-
 RESAMPLES = 2000
 LEVEL = 0.95
+AT_ONCE = 2_000_000
+"""So many resampled numbers are held in memory together."""
 
 
 class Interval(NamedTuple):
@@ -66,22 +65,6 @@ def _bootstrap(
     samples = [np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples]  # SciPy wants two or more
     found = bootstrap(
         samples, statistic, n_resamples=RESAMPLES, confidence_level=LEVEL, paired=paired, vectorized=vectorized,
-        method="percentile", rng=np.random.default_rng(seed),
+        method="percentile", rng=np.random.default_rng(seed), batch=max(1, AT_ONCE // max(map(len, samples))),
     )  # fmt: skip
     return Interval(value, float(found.confidence_interval.low), float(found.confidence_interval.high))
-
-
-def difference(first: ExamResult, second: ExamResult, family: str, metric: str = "nDCG@10") -> Interval:
-    """By how much the first is better than the second in a family: questions are resampled in pairs.
-
-    Raises:
-        ValueError: They did not answer the same questions of the family, or the metric is unknown.
-    """
-    for result in (first, second):
-        result.require_metric(metric)
-    scores = [
-        result.scores[result.scores["family"] == family].set_index("question_id")[metric] for result in (first, second)
-    ]
-    if scores[0].empty or set(scores[0].index) != set(scores[1].index):
-        raise ValueError(f"{first.method} and {second.method} did not answer the same questions of {family!r}")
-    return mean_interval((scores[0] - scores[1][scores[0].index]).to_numpy())

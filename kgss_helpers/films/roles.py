@@ -69,11 +69,11 @@ VERBS = {role.name: role.verb for role in TABLE} | {
     HAS_GENRE: "belongs to the genre",
     HAS_KEYWORD: "has the keyword",
 }
-ROLE_OF_JOB = {job: role.name for role in TABLE for job in role.jobs}
+ROLE_OF_JOB = {word: role.name for role in TABLE for word in (role.name.casefold(), *role.jobs)}
 
 
 def role_of(job: str) -> str:
-    """One of the fourteen roles where the job is another word for it, else the job with its first letter in upper case.
+    """One of the fourteen roles where the job is a word for it, else the job with its first letter in upper case.
 
     ``"Music"`` and ``"Original Music Composer"`` are both ``"Composer"``; ``"casting_director"`` is ``"Casting
     director"``.

@@ -1,4 +1,4 @@
-"""How facts about films are put into words: the forms of training rows."""
+"""How facts about films are put into words: the forms of documents and of training rows."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ SKILL_FORMS = (
 GENRE_FORMS = ("A '{genre}' film", "Genre: {genre}", "Belongs to the genre '{genre}'")
 KEYWORD_FORMS = ("A film related to '{keyword}'", "Keyword: {keyword}", "'{keyword}' occurs in this film")
 RELATED_FORMS = ("A keyword related to the film '{film}'", "Occurs in the film '{film}'")
+OF_GENRES, ABOUT_KEYWORDS = "{genres} film", "about {keywords}"
+"""What a document says of a film."""
+ROLE_IN, CREDITED_IN = "{role} of {titles}", "Credited in {titles}"
+"""What a document says of a person: role by role, or only where."""

@@ -196,7 +196,7 @@ def notebooks(options: argparse.Namespace) -> int:
 
 def exam(options: argparse.Namespace) -> int:
     """Print the exam's table."""
-    from kgss_helpers.exam.command import main as sit
+    from kgss_helpers.exam.__main__ import main as sit
 
     return sit(options.rest)
 

@@ -21,7 +21,7 @@ from kgss_helpers.frontdoor.notebooks import cell_name
 # Seconds in which a kernel answers an interrupt, or shows the last of its outputs. nbval's own 5 are too few for a
 # busy machine and for a training that keeps its last good state.
 PATIENCE = 60
-CUT_OFF = "Cut off"
+CUT_OFF = "cut off"
 
 
 def is_cell(item: Any) -> bool:
@@ -57,7 +57,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         sentence = reason(item, report.longreprtext)
         report.outcome = "failed"
         report.longrepr = f"{sentence}\n\n{report.longreprtext}".rstrip()
-        report.sections.append((CUT_OFF, sentence))
+        report.user_properties.append((CUT_OFF, sentence))
     return report
 
 
@@ -86,7 +86,7 @@ class Times:
         path = Path(report.location[0])
         if path.suffix == ".ipynb":
             self.seconds[path.stem] = self.seconds.get(path.stem, 0.0) + report.duration
-            self.cut_off += [text for title, text in report.sections if title == CUT_OFF]
+            self.cut_off += [sentence for name, sentence in report.user_properties if name == CUT_OFF]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Write the times. None fails for them, since the machine may have been busy."""

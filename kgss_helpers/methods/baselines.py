@@ -61,7 +61,7 @@ class WordMatch:
     It finds nothing where no word is shared. A question that starts from a node is answered with that node's own words.
 
     Args:
-        style: Which text of `kgss_helpers.verbalize.documents` it reads; what the graph stores of a node, its name and
+        style: Which text of `kgss_helpers.text.documents` it reads; what the graph stores of a node, its name and
             its description, if not given.
     """
 

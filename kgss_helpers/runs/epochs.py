@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.films.roles import SKILLS
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.encoder import embed
-from kgss_helpers.space import SemanticSpace
+from kgss_helpers.space import DAMAGED, SemanticSpace
 from kgss_helpers.text.documents import Style, documents
 
 if TYPE_CHECKING:
@@ -43,13 +42,18 @@ RETRIEVAL = (
     "robots that want to be human",
     "a heist that goes wrong",
 )
-"""Questions beyond the exam's, kept with the stages so that they can be asked without a model."""
+"""Questions beyond the exam's, kept with the spaces so that they can be asked without a model."""
 
 
 def questions_kept() -> list[str]:
     """Every text whose vector is kept: skills, the questions of the retrieval test, the exam's."""
     asked = [question.text for question in film_exam(edition=1).questions]
     return list(dict.fromkeys([*SKILLS.values(), *RETRIEVAL, *asked]))
+
+
+def space_name(epoch: int) -> str:
+    """``"untuned"``, ``"epoch 1"`` and so on: the row in the exam's table."""
+    return f"epoch {epoch}" if epoch else UNTUNED
 
 
 class EpochRecorder:
@@ -67,8 +71,9 @@ class EpochRecorder:
         self.graph, self.texts, self.questions = graph, documents(graph, style), questions_kept()
 
     def __call__(self, model: SentenceTransformer, epoch: int) -> dict[str, float]:
-        """Returns nDCG@10 on validation, by family."""
-        space = embed(model, self.graph, self.texts, self.questions, name=f"epoch {epoch}", bf16=self.bf16)
+        """Returns nDCG@10 on validation, by family; ``epoch`` is the number of epochs done, 0 for the untuned model."""
+        name = space_name(epoch)
+        space = embed(model, self.graph, self.texts, self.questions, name=name, bf16=self.bf16)
         space.save(self.folder / f"epoch-{epoch}.npz")
         result = sit(space, split="validation", graph=self.graph, questions=film_exam(edition=1).questions)
         return {family: round(float(scores.mean()), 4) for family, scores in result.by_family().items()}
@@ -76,7 +81,11 @@ class EpochRecorder:
 
 @dataclass(frozen=True)
 class Epochs:
-    """The space after each epoch of a training; number 0 is the untuned model's. All hold the same nodes and texts."""
+    """The space after each epoch of a training; number 0 is the untuned model's.
+
+    Raises:
+        ValueError: The spaces do not hold the same nodes and texts.
+    """
 
     spaces: Sequence[SemanticSpace]
 
@@ -112,6 +121,10 @@ class Epochs:
         """How likely each skill is for each person: softmax over skills of ``scale`` × cosine.
 
         Rows are node ids (of all people if none are given), columns skills; each row sums to 1.
+
+        Raises:
+            KeyError: A person is not among the nodes.
+            ValueError: A skill is not among the texts.
         """
         space = self.spaces[epoch]
         if people is None:
@@ -159,13 +172,18 @@ class Epochs:
 
     @classmethod
     def load(cls, path: Path | str = RECORDED / EPOCHS) -> Self:
-        """Reads what `save` wrote; raises ValueError for a file that is none of its own."""
+        """Reads what `save` wrote.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file is damaged, or none that `save` wrote.
+        """
         try:
             with np.load(path, allow_pickle=False) as kept:
                 return cls(_unpacked(kept))
         except FileNotFoundError:
             raise
-        except (KeyError, ValueError, OSError, EOFError, IndexError, BadZipFile) as error:
+        except DAMAGED as error:
             raise ValueError(f"{Path(path).name} holds no recorded epochs ({error}); record them again") from None
 
 
@@ -176,7 +194,7 @@ def _unpacked(kept: Mapping[str, np.ndarray]) -> list[SemanticSpace]:
     if len(nodes) != len(texts):
         raise ValueError(f"{len(nodes)} epochs of nodes and {len(texts)} of texts")
     return [
-        SemanticSpace(f"epoch {epoch}", ids, types, names, of_nodes, dict(zip(asked, of_texts, strict=True)))
+        SemanticSpace(space_name(epoch), ids, types, names, of_nodes, dict(zip(asked, of_texts, strict=True)))
         for epoch, (of_nodes, of_texts) in enumerate(zip(nodes, texts, strict=True))
     ]
 

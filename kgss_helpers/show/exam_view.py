@@ -12,7 +12,7 @@ from kgss_helpers.exam.sitting import answers
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.protocol import Encoder, Method
 from kgss_helpers.question import Question
-from kgss_helpers.show.graph_view import _offer
+from kgss_helpers.show.graph_view import offer
 
 
 def ranked_answers(
@@ -84,4 +84,4 @@ class ExamBrowser(ipw.VBox):
             self.result.value = heading + shown.to_html(index=False, escape=True, border=0)
 
     def _family_chosen(self, change: dict[str, str]) -> None:
-        _offer(self.question, [(question.text, question) for question in self.by_family[change["new"]]])
+        offer(self.question, [(question.text, question) for question in self.by_family[change["new"]]])

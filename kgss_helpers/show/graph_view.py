@@ -214,7 +214,7 @@ def _close_names(graph: KnowledgeGraph, text: str) -> list[str]:
     return [names[near] for near in difflib.get_close_matches(text.casefold(), list(names), n=3, cutoff=0.7)]
 
 
-def _offer(chooser: ipw.Select | ipw.Dropdown, options: list[tuple[str, object]]) -> None:
+def offer(chooser: ipw.Select | ipw.Dropdown, options: list[tuple[str, object]]) -> None:
     """New options, the first one chosen: left to itself, a chooser that was empty before chooses none."""
     chooser.options = options
     if options:
@@ -253,7 +253,7 @@ class Walk(ipw.VBox):
     def __init__(self, graph: KnowledgeGraph, start: str) -> None:
         self.graph, self.trail = graph, [start]
         self.name = ipw.Text(
-            placeholder="a person, a film, a keyword, a genre",
+            placeholder=f"a name: {' or '.join(sorted(set(graph.nodes['node_type'])))}",
             description="Go to",
             continuous_update=False,
             layout=ipw.Layout(width="60%"),
@@ -295,7 +295,7 @@ class Walk(ipw.VBox):
             self.go(found[0])
             self.name.value = ""
         elif found:
-            _offer(self.choices, [(f"{name}: {text}", node_id) for node_id, name, text in self._described(found)])
+            offer(self.choices, [(f"{name}: {text}", node_id) for node_id, name, text in self._described(found)])
 
     def _described(self, node_ids: list[str]) -> list[tuple[str, str, str]]:
         rows = (self.graph.node(node_id) for node_id in node_ids)
@@ -305,5 +305,5 @@ class Walk(ipw.VBox):
         names = [escape(self.graph.node(node_id)["name"]) for node_id in self.trail[-8:]]
         self.path.value = " → ".join(["…"] * (len(self.trail) > 8) + names)
         self.here.value = card(self.graph, self.trail[-1])
-        _offer(self.choices, steps(self.graph, self.trail[-1]))
+        offer(self.choices, steps(self.graph, self.trail[-1]))
         self.message.value = ""

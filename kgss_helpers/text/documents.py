@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.films.skills import credits_of, skill_phrases, skills_of
+from kgss_helpers.films.wording import ABOUT_KEYWORDS, CREDITED_IN, OF_GENRES, ROLE_IN
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.text.sentences import listed
 
@@ -32,7 +33,7 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     names = dict(zip(graph.nodes["node_id"], graph.nodes["name"], strict=True))
     if style == "name":
         return list(names.values())
-    form = "{role} of {titles}" if style == "films" else "Credited in {titles}"
+    form = ROLE_IN if style == "films" else CREDITED_IN
     said = _said_of_projects(graph, most) | _said_of_people(graph, names, form, most)
     skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()} if style == "skills" else {}
     return [
@@ -46,16 +47,16 @@ def _said_of_projects(graph: KnowledgeGraph, most: int) -> dict[str, list[str]]:
     said: dict[str, list[str]] = defaultdict(list)
     for project in {*genres, *keywords}:
         if genres[project]:
-            said[project].append(f"{listed(genres[project][:most])} film")
+            said[project].append(OF_GENRES.format(genres=listed(genres[project][:most])))
         if keywords[project]:
-            said[project].append("about " + listed(keywords[project][: 2 * most]))
+            said[project].append(ABOUT_KEYWORDS.format(keywords=listed(keywords[project][: 2 * most])))
     return said
 
 
 def _said_of_people(graph: KnowledgeGraph, names: dict[str, str], form: str, most: int) -> dict[str, list[str]]:
     def say(role: str, projects: list[str]) -> str:
         titles = listed([names[project] for project in projects[:most]])
-        return form.format(role=role, role_lower=role.lower(), titles=titles)
+        return form.format(role=role, titles=titles)
 
     return {
         person: [say(role, projects) for role, projects in by_role.items()]

@@ -29,5 +29,5 @@ def sentences(triples: pd.DataFrame) -> list[str]:
 
 
 def listed(names: list[str]) -> str:
-    """``"a, b and c"``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    """``"a, b and c"``; nothing of no names."""
+    return "".join(names) if len(names) < 2 else f"{', '.join(names[:-1])} and {names[-1]}"

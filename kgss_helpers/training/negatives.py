@@ -128,11 +128,11 @@ def for_training(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return rows[["anchor", "positive", *negatives]], rows[facts].to_numpy(dtype=object)
 
 
-def _first(places: Iterable[int], count: int, *, skip: int = 0) -> list[int]:
+def _first(candidates: Iterable[int], count: int, *, skip: int = 0) -> list[int]:
     found: list[int] = []
-    for number, place in enumerate(places):
+    for number, row in enumerate(candidates):
         if number >= skip:
-            found.append(place)
+            found.append(row)
         if len(found) == count:
             break
     return found
@@ -142,10 +142,10 @@ def _with_columns(
     rows: pd.DataFrame, chosen: list[list[int]], texts: np.ndarray, facts: np.ndarray, count: int
 ) -> pd.DataFrame:
     """Rows with fewer than ``count`` negatives are left out."""
-    enough = np.array([len(places) == count for places in chosen], dtype=bool)
+    enough = np.array([len(found) == count for found in chosen], dtype=bool)
     rows = rows[enough].copy()
-    places = np.array([found for found in chosen if len(found) == count], dtype=int).reshape(len(rows), count)
+    picked = np.array([found for found in chosen if len(found) == count], dtype=int).reshape(len(rows), count)
     for number in range(count):
-        rows[f"negative_{number + 1}"] = texts[places[:, number]]
-        rows[f"negative_fact_{number + 1}"] = facts[places[:, number]]
+        rows[f"negative_{number + 1}"] = texts[picked[:, number]]
+        rows[f"negative_fact_{number + 1}"] = facts[picked[:, number]]
     return rows

@@ -91,8 +91,8 @@ START_RUN = """() => {
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.toJSON())"
 WHOLLY_IN_VIEW = """output => {
     output.scrollIntoView({block: 'center'});
-    const [own, view] = [output, output.closest('.jp-WindowedPanel-outer')].map(e => e.getBoundingClientRect());
-    return own.top >= view.top - 1 && own.bottom <= view.bottom + 1;
+    const [shown, view] = [output, output.closest('.jp-WindowedPanel-outer')].map(e => e.getBoundingClientRect());
+    return shown.top >= view.top - 1 && shown.bottom <= view.bottom + 1;
 }"""
 CLICKS, CLICK_MS = 4, 3000
 LISTEN_FOR_CLICK = """marker => {
@@ -206,7 +206,15 @@ class Notebook:
             AssertionError: A cell raised, with its traceback (cells tagged ``raises-exception`` may), or was not
                 reached.
         """
+        self.start_run()
+        self.finish_run(timeout_ms=timeout_ms)
+
+    def start_run(self) -> None:
+        """Begins what :meth:`run_all` does, for a test that does something while cells run."""
         self.page.evaluate(START_RUN)
+
+    def finish_run(self, *, timeout_ms: int = RUN_MS) -> None:
+        """Waits for the end of what :meth:`start_run` began; raises as :meth:`run_all` does."""
         self.page.wait_for_function("() => window.testRun.over", timeout=timeout_ms, polling=POLL_MS)
         failures = [failure for cell in self.cells() if (failure := _failure(cell))]
         assert not failures, "\n\n".join(failures)

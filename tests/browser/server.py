@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from kgss_helpers.frontdoor.cli import lab_variables
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
 
 START_SECONDS, STOP_SECONDS = 120, 30
@@ -26,15 +27,11 @@ NOWHERE = "http://127.0.0.1:9"
 LAB_CONFIG = {
     "ServerApp": {"open_browser": False, "ip": "127.0.0.1", "shutdown_no_activity_timeout": FORGOTTEN_SECONDS},
     "MappingKernelManager": {"cull_idle_timeout": FORGOTTEN_SECONDS},
-    "LabApp": {
-        "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
-        "expose_app_in_browser": True,  # the tests ask it what has been executed
-        "extension_manager": "readonly",
-        "news_url": None,
-    },
+    # The tests ask the page's application what has been executed.
+    "LabApp": {"expose_app_in_browser": True, "extension_manager": "readonly"},
 }
+# What the tests need besides the settings that the front door gives to every reader.
 USER_SETTINGS = {
-    "apputils-extension/notification": {"checkForUpdates": False, "doNotDisturbMode": True, "fetchNews": "false"},
     "docmanager-extension/plugin": {"autosave": False},
     "extensionmanager-extension/plugin": {"enabled": False},
     # All cells stand in the page, not only those in view; a notebook that names no kernel asks no question.
@@ -45,7 +42,7 @@ USER_SETTINGS = {
 class Server:
     """A JupyterLab server in a folder of its own; the working tree is read, never written to.
 
-    Kernels run this very Python and import the copied ``kgss_helpers``.
+    Kernels run this very Python and import the copied ``kgss_helpers``. Defaults are those of the `lab` command.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -103,12 +100,25 @@ class Server:
             if session["path"] == path:
                 self._ask("DELETE", f"{self.url}api/sessions/{session['id']}")
 
+    def settings(self, plugin: str) -> dict[str, Any]:
+        """What is in force of a plugin's settings: what its user chose, else the defaults."""
+        answer = json.loads(self._ask("GET", self._settings_address(plugin)))
+        defaults = {key: value.get("default") for key, value in answer["schema"]["properties"].items()}
+        return defaults | answer["settings"]
+
+    def choose(self, plugin: str, settings: dict[str, Any]) -> None:
+        """Chooses settings of a plugin as a user does in the settings editor; an empty choice is the defaults again."""
+        self._ask("PUT", self._settings_address(plugin), {"raw": json.dumps(settings)})
+
+    def _settings_address(self, plugin: str) -> str:
+        return f"{self.url}lab/api/settings/{plugin}"
+
     def _command(self) -> list[str]:
         # If somebody takes the port in between, the server tries others; the one it got stands in its own record.
         return [sys.executable, "-m", "jupyterlab", f"--ServerApp.port={_free_port()}", "--allow-root"]
 
     def _variables(self) -> dict[str, str]:
-        variables = child_variables(quiet=True)
+        variables = lab_variables(child_variables(quiet=True))
         variables.pop("MPLBACKEND", None)
         paths = [str(self.root), *filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))]
         return variables | {
@@ -141,8 +151,10 @@ class Server:
     def _sessions(self) -> list[dict[str, Any]]:
         return json.loads(self._ask("GET", f"{self.url}api/sessions"))
 
-    def _ask(self, method: str, url: str) -> bytes:
-        request = urllib.request.Request(url, method=method, headers={"Authorization": f"token {self.token}"})
+    def _ask(self, method: str, url: str, content: object = None) -> bytes:
+        data = None if content is None else json.dumps(content).encode()
+        headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(url, data, headers, method=method)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(request, timeout=STOP_SECONDS) as answer:
             return answer.read()

@@ -1,4 +1,4 @@
-"""Notebook 12 as a reader uses it: type a name, ask a question at a stage, move the slider of the map."""
+"""Notebook 12 as a reader uses it: type a name, ask a question after an epoch, move the slider of the map."""
 
 from collections.abc import Iterator
 
@@ -47,10 +47,10 @@ def test_two_people_of_one_name_are_a_choice(anybody: Widget) -> None:
     anybody.should_not_say("Composing ✓")
 
 
-def test_a_question_is_answered_at_both_stages(notebook: Notebook) -> None:
+def test_a_question_is_answered_untuned_and_after_an_epoch(notebook: Notebook) -> None:
     search = notebook.widget("Asks for")
     search.choose("Question", "a director of sci-fi movies")
-    search.should_say("before training")
+    search.should_say("untuned")
     search.should_say("Director of")
     search.screenshot("test-subjects-search")
     search.choose("Kind", "skills")
@@ -62,7 +62,7 @@ def test_a_question_is_answered_at_both_stages(notebook: Notebook) -> None:
 def test_the_slider_moves_the_map(notebook: Notebook) -> None:
     view = notebook.widget("The test subjects")
     title = view.output.locator(".gtitle")
-    expect(title).to_have_text("The test subjects, before training")
+    expect(title).to_have_text("The test subjects, untuned")
     handle = view.output.locator(".noUi-handle")
     handle.focus()
     handle.press("ArrowRight")

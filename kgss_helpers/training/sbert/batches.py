@@ -12,6 +12,8 @@ from sentence_transformers.base.sampler import DefaultBatchSampler
 
 POOL = 40
 """So many batches are drawn at random, and then sorted by length among themselves."""
+WINDOW = 512
+"""So many rows at a time are asked whether a batch has room for them."""
 
 
 class SortedBatches(DefaultBatchSampler):
@@ -41,11 +43,12 @@ class SortedBatches(DefaultBatchSampler):
         texts = dataset.to_pandas().select_dtypes(exclude="number")
         self.lengths = texts.apply(lambda column: column.str.len()).max(axis=1).to_numpy()
         codes, distinct = pd.factorize(texts.to_numpy().ravel())
-        self.keys = codes.reshape(texts.shape)
+        keys = codes.reshape(texts.shape)
         if facts is not None:
             groups = np.asarray(facts, dtype=object).reshape(len(texts), -1)
             of_facts, _ = pd.factorize(groups.ravel())
-            self.keys = np.column_stack([self.keys, of_facts.reshape(groups.shape) + len(distinct)])
+            keys = np.column_stack([keys, of_facts.reshape(groups.shape) + len(distinct)])
+        self.sharing = _sharing(keys)
 
     def __len__(self) -> int:
         """Full batches an epoch; what is left over has its chance in the next one, since the order changes."""
@@ -59,46 +62,67 @@ class SortedBatches(DefaultBatchSampler):
         # Left out are random rows: those left after sorting would be the longest, epoch after epoch.
         order, spare = np.split(order, [wanted * self.rows_a_step])
         steps: list[list[int]] = []
-        waiting: list[int] = []
+        waiting = order[:0]
         pool_size = POOL * self.rows_a_step
         for start in range(0, len(order), pool_size):
-            pool = np.concatenate([np.array(waiting, dtype=np.int64), order[start : start + pool_size]])
-            full, waiting = self._pack(pool[np.argsort(self.lengths[pool], kind="stable")])
+            pool = np.concatenate([waiting, order[start : start + pool_size]])
+            full, waiting = self._pack(pool[np.argsort(self.lengths[pool], kind="stable")], wanted)
             steps += full
-        waiting += spare.tolist()
-        while waiting and len(steps) < wanted:
-            full, rest = self._pack(np.array(waiting), small=True)
-            steps, waiting = steps + full, rest
-        even = [step[: len(step) // self.processes * self.processes] for step in steps]
-        steps = list(islice(cycle(filter(None, even)), wanted))
+        steps += self._pack(np.concatenate([waiting, spare]), wanted - len(steps), small=True)[0]
         if not steps:
             raise ValueError(f"the rows repeat each other too often to be shared by {self.processes} processes")
+        steps = list(islice(cycle(steps), wanted))
         for place in rng.permutation(wanted):
             yield from (steps[place][process :: self.processes] for process in range(self.processes))
 
-    def _pack(self, rows: np.ndarray, *, small: bool = False) -> tuple[list[list[int]], list[int]]:
+    def coverage(self) -> tuple[float, float]:
+        """The share of the rows that an epoch sees, and how many there are in a step, on average."""
+        drawn = list(self)
+        rows = [row for batch in drawn for row in batch]
+        return len(set(rows)) / len(self.lengths), len(rows) / len(drawn) * self.processes
+
+    def _pack(self, rows: np.ndarray, wanted: int, *, small: bool = False) -> tuple[list[list[int]], np.ndarray]:
         """Fills the rows of a step in order, putting off what repeats a text or a fact.
 
-        A last one that is not full counts only if ``small``.
+        A step that is not full counts only if ``small``, and only with as many rows for each process.
+
+        Returns:
+            At most so many steps as are wanted, and the rows that are left.
         """
-        full: list[list[int]] = []
-        remaining = rows.tolist()
-        while remaining:
-            batch: list[int] = []
-            later: list[int] = []
-            seen: set[int] = set()
-            for place, row in enumerate(remaining):
-                keys = self.keys[row]
-                if not seen.isdisjoint(keys):
-                    later.append(row)
+        steps: list[list[int]] = []
+        blocked_in = np.full(len(self.lengths), -1)
+        for number in range(len(rows)):
+            if len(steps) == wanted or not len(rows):
+                break
+            step = self._first_that_fit(rows, blocked_in, number)
+            if len(step) < self.rows_a_step and not small:
+                break
+            if even := step[: len(step) // self.processes * self.processes]:
+                steps.append(even)
+            chosen = np.zeros(len(self.lengths), dtype=bool)
+            chosen[step] = True
+            rows = rows[~chosen[rows]]
+        return steps, rows
+
+    def _first_that_fit(self, rows: np.ndarray, blocked_in: np.ndarray, number: int) -> list[int]:
+        """The first rows that repeat nothing of each other; each blocks at once all that share something with it."""
+        step: list[int] = []
+        for start in range(0, len(rows), WINDOW):
+            window = rows[start : start + WINDOW]
+            for row in window[blocked_in[window] != number].tolist():
+                if blocked_in[row] == number:
                     continue
-                batch.append(row)
-                seen.update(keys)
-                if len(batch) == self.rows_a_step:
-                    later += remaining[place + 1 :]
-                    break
-            if len(batch) < self.rows_a_step and not small:
-                return full, remaining
-            full.append(batch)
-            remaining = later
-        return full, remaining
+                step.append(row)
+                for others in self.sharing[row]:
+                    blocked_in[others] = number
+                if len(step) == self.rows_a_step:
+                    return step
+        return step
+
+
+def _sharing(keys: np.ndarray) -> list[list[np.ndarray]]:
+    """For each row, and each key of it that other rows have too: all rows that have it."""
+    rows = np.argsort(keys, axis=None, kind="stable") // keys.shape[1]
+    counts = np.bincount(keys.ravel())
+    of_key = np.split(rows, np.cumsum(counts)[:-1])
+    return [[of_key[key] for key in of_row if counts[key] > 1] for of_row in keys.tolist()]

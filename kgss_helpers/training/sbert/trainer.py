@@ -1,19 +1,16 @@
 """Fine-tuning a sentence transformer: the library's trainer, made quiet, quick, reproducible and resumable.
 
-The method is the bi-encoder of Reimers and Gurevych (2019) with in-batch negatives (Henderson et al. 2017).
+The method is the bi-encoder of Reimers and Gurevych (2019) with in-batch negatives (Henderson et al. 2017). What it
+promises is what `kgss_helpers.training.loop.train` promises.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import sys
+import re
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +18,33 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset, disable_progress_bars
+from safetensors.torch import load_file, save_file
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
 from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import SaveStrategy
 
-from kgss_helpers.compute import has_bf16, pick_device, processes, release_memory, seed_everything, undisturbed
-from kgss_helpers.files import write_whole
+from kgss_helpers.compute import (
+    has_bf16,
+    is_first_process,
+    pick_device,
+    processes,
+    release_memory,
+    seed_everything,
+)
+from kgss_helpers.files import announce, counted, write_whole
+from kgss_helpers.training.folder import RunFolder, described, fingerprint, steps_of
+from kgss_helpers.training.logbook import Logbook, OnEpochEnd, OnLog
+from kgss_helpers.training.monitors import check_monitors, ending_what_it_begins
 from kgss_helpers.training.run import TrainingRun
 from kgss_helpers.training.sbert.batches import SortedBatches
 from kgss_helpers.training.sbert.losses import MakeLoss, multiple_negatives
 
-OnEpochEnd = Callable[[SentenceTransformer, int], Mapping[str, float]]
-HISTORY = "history.json"
+LOGBOOK, LOSS_WEIGHTS = "logbook.json", "loss.safetensors"
+FEW = 0.5
+"""An epoch that sees a smaller share of the rows is worth a warning."""
 
 
 def train_sbert(
@@ -55,8 +63,9 @@ def train_sbert(
     seed: int = 0,
     checkpoint_dir: Path | str | None = None,
     resume: bool = False,
+    identity: Mapping[str, Any] | None = None,
     on_epoch_end: OnEpochEnd | None = None,
-    on_log: Callable[[pd.DataFrame], object] | None = None,
+    on_log: OnLog | None = None,
     report_to: Sequence[str] = (),
     log_every: int = 10,
 ) -> TrainingRun:
@@ -70,7 +79,7 @@ def train_sbert(
             fact never meet in a batch, where each would count as a negative of the other. The texts alone decide if not
             given.
         loss: Makes the loss for the model; multiple-negatives ranking if not given.
-        epochs: Passes over the rows.
+        epochs: How often all rows are seen.
         max_steps: Stop after so many steps whatever the epochs; -1 for no limit.
         batch_size: Rows a step and process; with in-batch negatives it is the number of candidates too.
         learning_rate: Peak of a linear schedule (about 2e-5 for transformers, 0.2 for static embeddings).
@@ -79,116 +88,59 @@ def train_sbert(
         bf16: Compute in bfloat16 where the device does so at speed.
         seed: Of row order and dropout.
         checkpoint_dir: Where to keep the state after each epoch; none is kept if not given.
-        resume: Go on from the last checkpoint there, to the same numbers as without interruption.
+        resume: Go on from the last intact checkpoint there, to the same numbers as without interruption.
+        identity: What else makes it this run and no other, by name.
         on_epoch_end: Called with the model and the number of epochs done, before the first one with 0; what it returns
             joins the history. Under torchrun the first process calls it, and the others wait.
         on_log: Called with the history so far whenever a loss joins it, for instance to draw it.
         report_to: Monitors of the library, such as ``("wandb",)``; none by default. A run that this begins there ends
             with the training; one that is open already is used and stays open.
-        log_every: Steps between two rows of history; with checkpoints, there is one at the end of each epoch too.
+        log_every: Steps between two rows of history; the last step has one in any case.
 
     Returns:
-        The run. An interrupt (the stop button, Ctrl+C) ends it early with ``finished=False`` and the model as it is.
+        The run. An interrupt (the stop button, Ctrl+C) ends it early with ``finished=False`` and the model as it is. So
+        does a loss or gradient that is no number, with a warning: that step is not taken, and the model goes back to
+        the last checkpoint if there is one.
 
     Raises:
-        ValueError: No rows, an empty text, facts of another number, rows that processes cannot share, a device
-            that the trainer would not take, or ``resume`` without a checkpoint or without a step left to train.
+        ValueError: No rows, an empty text, facts of another number, rows of which no two can meet in a batch or that
+            processes cannot share, or a device that the trainer would not take.
+        RunFolderError: The folder is in use or holds another run, or there is nothing to resume.
+        OSError: A checkpoint could not be written.
         ImportError: A monitor that is not installed.
     """
     _check_rows(rows, facts)
     monitors = check_monitors(report_to)
-    checkpoint = last_checkpoint(checkpoint_dir) if resume else None
-    if checkpoint is not None and 0 < max_steps <= _steps_of(checkpoint):
-        raise ValueError(f"nothing left to train: {checkpoint} has all {max_steps} steps behind it")
     seed_everything(seed)
     model.to(pick_device(device))
-    recorder = Recorder(on_epoch_end, on_log)
-    trainer = _trainer(
-        model, rows, facts, loss(model), recorder, seed=seed, bf16=bf16 and has_bf16(model.device.type),
-        output_dir=str(checkpoint_dir or Path(tempfile.gettempdir()) / "kgss"),
-        save_strategy="epoch" if checkpoint_dir else "no", num_train_epochs=epochs, max_steps=max_steps,
-        per_device_train_batch_size=batch_size, learning_rate=learning_rate, warmup_steps=warmup,
-        logging_steps=log_every, report_to=monitors or "none",
-    )  # fmt: skip
-    release_memory()
-    recorder.begin(checkpoint)
-    finished = True
-    try:
-        with _ending_what_it_begins(monitors):
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except KeyboardInterrupt:
-        finished = False
-    # The trainer leaves autocast around the model; without it, vectors are those of the same model loaded from disk.
-    if "_original_forward" in vars(model):
-        model.forward = vars(model).pop("_original_forward")
-    model.eval().zero_grad(set_to_none=True)
-    _let_go(trainer)
-    return TrainingRun(model, recorder.history(), recorder.seconds(), finished)
-
-
-def _let_go(trainer: Any) -> None:
-    """Frees the optimizer, three times the model: the trainer and its parts hold each other, and so outlive a call."""
-    trainer.optimizer = trainer.lr_scheduler = None
-    trainer.accelerator.free_memory()
-    release_memory()
-
-
-def check_monitors(report_to: Sequence[str]) -> list[str]:
-    """The monitors by name; raises ImportError if Weights & Biases is asked for and not there."""
-    monitors = [report_to] if isinstance(report_to, str) else list(report_to)
-    if "wandb" in monitors and importlib.util.find_spec("wandb") is None:
-        raise ImportError(
-            "Weights & Biases is not installed: run `python -m kgss_helpers install --with monitor`, or in an "
-            "environment of your own `pip install wandb`"
-        )
-    return monitors
-
-
-@contextmanager
-def _ending_what_it_begins(monitors: Sequence[str]) -> Iterator[None]:
-    """Ends the run that the library begins on Weights & Biases; without this, the next training would go into it."""
-
-    def open_run() -> Any:
-        return getattr(sys.modules.get("wandb"), "run", None)
-
-    before, failed = open_run(), True
-    try:
-        yield
-        failed = False
-    finally:
-        run = open_run()
-        if monitors and before is None and run is not None:
-            run.finish(exit_code=int(failed))
-
-
-def _trainer(
-    model: SentenceTransformer,
-    rows: pd.DataFrame,
-    facts: Sequence[object] | np.ndarray | None,
-    loss: torch.nn.Module,
-    recorder: Recorder,
-    *,
-    seed: int,
-    **settings: Any,
-) -> Any:
-    """The library's trainer without its bars, tables, model card and reports."""
-    disable_progress_bars()
-    arguments = OneDevice(
-        seed=seed, data_seed=seed, disable_tqdm=True, logging_strategy="steps",
-        batch_sampler=partial(SortedBatches, facts=facts, processes=processes()),
-        dataloader_drop_last=processes() > 1, dataloader_pin_memory=False,
-        use_cpu=model.device.type == "cpu", save_total_limit=2, **settings,
-    )  # fmt: skip
-    if (arguments.device.type, arguments.device.index or 0) != (model.device.type, model.device.index or 0):
-        raise ValueError(
-            f"the trainer takes {arguments.device}, not {model.device}: choose a GPU by the environment variable "
-            "CUDA_VISIBLE_DEVICES, and pass the device cuda"
-        )
+    made = loss(model)
     dataset = Dataset.from_pandas(rows, preserve_index=False)
-    trainer = QuietTrainer(model, arguments, train_dataset=dataset, loss=loss, callbacks=[recorder])
-    trainer.remove_callback(PrinterCallback)
-    recorder.report = trainer.log
-    return trainer
+    batches = SortedBatches(
+        dataset, facts=facts, processes=processes(), batch_size=batch_size, drop_last=processes() > 1, seed=seed
+    )
+    _check_batches(batches, batch_size, alone=rows.shape[1] == 2 and not rows.select_dtypes("number").shape[1])
+    steps_an_epoch = len(batches) // processes()
+    total = max_steps if max_steps > 0 else math.ceil(epochs * steps_an_epoch)
+    logbook = Logbook(total, steps_an_epoch, log_every=log_every, on_epoch_end=on_epoch_end, on_log=on_log)
+    settings = {"batch_size": batch_size, "learning_rate": learning_rate, "epochs": epochs, "max_steps": max_steps}
+    settings |= {"warmup": warmup, "seed": seed, "processes": processes(), "loss": _named(made)}
+    settings |= {"data": f"{counted(len(rows), 'row')} (digest {fingerprint(rows)})", "facts": fingerprint(facts)}
+    folder = RunFolder(checkpoint_dir, settings | {"parameters": described(model)} | dict(identity or {}))
+    with folder.opened(resume=resume) as checkpoint:
+        arguments = OneDevice(
+            str(checkpoint_dir or Path(tempfile.gettempdir()) / "kgss"), num_train_epochs=epochs, max_steps=max_steps,
+            per_device_train_batch_size=batch_size, learning_rate=learning_rate, warmup_steps=warmup, seed=seed,
+            data_seed=seed, bf16=bf16 and has_bf16(model.device.type), use_cpu=model.device.type == "cpu",
+            dataloader_drop_last=processes() > 1, dataloader_pin_memory=False,
+            disable_tqdm=True, logging_strategy="no", logging_nan_inf_filter=False, report_to=monitors or "none",
+            save_strategy="epoch" if checkpoint_dir else "no",
+        )  # fmt: skip
+        trainer = QuietTrainer(model, arguments, dataset, batches, made, logbook, folder)
+        release_memory()
+        with ending_what_it_begins(monitors, lambda: bool(logbook.stopped)), logbook.ending_well(trainer.restore):
+            trainer.run(checkpoint)
+    trainer.let_go()
+    return logbook.run_of(model)
 
 
 class OneDevice(SentenceTransformerTrainingArguments):
@@ -201,89 +153,115 @@ class OneDevice(SentenceTransformerTrainingArguments):
 
 
 class QuietTrainer(SentenceTransformerTrainer):
-    """The library's trainer without its model card, for which it would encode examples before the first step."""
+    """The library's trainer without its bars, tables, model card and reports, but with our logbook and folder."""
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        arguments: OneDevice,
+        dataset: Dataset,
+        batches: SortedBatches,
+        loss: torch.nn.Module,
+        logbook: Logbook,
+        folder: RunFolder,
+    ) -> None:
+        if (arguments.device.type, arguments.device.index or 0) != (model.device.type, model.device.index or 0):
+            raise ValueError(
+                f"the trainer takes {arguments.device}, not {model.device}: choose a GPU by the environment variable "
+                "CUDA_VISIBLE_DEVICES, and pass the device cuda"
+            )
+        disable_progress_bars()
+        super().__init__(model, arguments, train_dataset=dataset, loss=loss, callbacks=[Moments(self)])
+        self.remove_callback(PrinterCallback)
+        self.batches, self.logbook, self.folder, self.loss_of_step = batches, logbook, folder, 0.0
+        logbook.report = self.log
+        weights = {id(weight) for weight in model.parameters()}
+        self.of_loss = {name: weight for name, weight in loss.named_parameters() if id(weight) not in weights}
+
+    def run(self, checkpoint: Path | None) -> None:
+        """Trains, from the checkpoint on if there is one."""
+        if checkpoint:
+            self.logbook.go_on_from(json.loads((checkpoint / LOGBOOK).read_text(encoding="utf-8")))
+            self._load_from_checkpoint(str(checkpoint))
+            if steps_of(checkpoint) >= self.logbook.total:
+                return
+        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    def restore(self) -> str:
+        """Brings back the weights of the last checkpoint, and says which these are."""
+        if checkpoint := self.folder.newest_intact():
+            self._load_from_checkpoint(str(checkpoint))
+            return f"in {checkpoint.name}"
+        return "before that step"
+
+    def let_go(self) -> None:
+        """Leaves the model ready for use, and frees the optimizer, three times the model: its parts hold each other."""
+        # Autocast stays around the model; without it, vectors are those of the same model loaded from disk.
+        if "_original_forward" in vars(self.model):
+            self.model.forward = vars(self.model).pop("_original_forward")
+        self.model.eval().zero_grad(set_to_none=True)
+        self.optimizer = self.lr_scheduler = None
+        self.accelerator.free_memory()
+        release_memory()
+
+    def get_batch_sampler(self, *_: Any, **__: Any) -> SortedBatches:
+        """Ours, instead of the one that the arguments name."""
+        return self.batches
+
+    def training_step(self, *given: Any, **named: Any) -> torch.Tensor:
+        """As the library's; notices a loss that is no number."""
+        loss = super().training_step(*given, **named)
+        self.loss_of_step = self.accelerator.reduce(loss, "mean").item()
+        self.logbook.check(self.loss_of_step)
+        return loss
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
+        norm = super()._clip_grad_norm(model)
+        self.logbook.check(self.loss_of_step, float(norm))
+        return norm
+
+    def _save_checkpoint(self, *given: Any) -> None:
+        with self.folder.checkpoint(self.state.global_step) as path:
+            super()._save_checkpoint(*given)
+            if is_first_process():
+                write_whole(path / LOGBOOK, json.dumps(self.logbook.kept()))
+                if self.of_loss:  # the library keeps the model's only
+                    save_file({name: weight.detach() for name, weight in self.of_loss.items()}, path / LOSS_WEIGHTS)
+
+    def _load_from_checkpoint(self, checkpoint: str) -> None:
+        super()._load_from_checkpoint(checkpoint)
+        for name, weight in load_file(Path(checkpoint) / LOSS_WEIGHTS).items() if self.of_loss else ():
+            self.of_loss[name].data.copy_(weight)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Adds nothing."""
+        """Adds nothing: for its card, the library would encode examples before the first step."""
 
 
-class Recorder(TrainerCallback):
-    """Keeps history and time, measures at the end of each epoch, and lies beside every checkpoint.
+class Moments(TrainerCallback):
+    """Tells the logbook when a step has been taken, and when it is time to measure."""
 
-    Under torchrun, the first process alone does so.
-    """
-
-    def __init__(self, measure: OnEpochEnd | None, draw: Callable[[pd.DataFrame], object] | None = None) -> None:
-        self.on_epoch, self.draw = measure, draw
-        self.report: Callable[[dict[str, float]], None] = lambda _: None
-        self.rows: list[dict[str, float]] = []
-        self.seconds_before, self.started = 0.0, time.perf_counter()
-
-    def begin(self, checkpoint: Path | None) -> None:
-        """Starts the clock, with history and time of the checkpoint from which it goes on."""
-        if checkpoint is not None:
-            kept = json.loads((checkpoint / HISTORY).read_text(encoding="utf-8"))
-            self.rows, self.seconds_before = kept["rows"], kept["seconds"]
-        self.started = time.perf_counter()
+    def __init__(self, trainer: QuietTrainer) -> None:
+        self.trainer = trainer
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, model: SentenceTransformer, **_: Any) -> None:
-        """Measures once before the first step."""
+        """Measures before the first step."""
         if state.global_step == 0:
-            self.measure(state, model, 0)
+            self.trainer.logbook.measure(model.eval())
 
-    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Keeps the loss, and shows it to whoever draws."""
-        if "loss" in logs and state.is_world_process_zero:
-            self.rows.append({"step": state.global_step, "epoch": logs["epoch"], "loss": logs["loss"]})
-            if self.draw is not None:
-                self.draw(self.history())
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Keeps the loss."""
+        self.trainer.logbook.add(self.trainer.loss_of_step)
 
-    def on_epoch_end(self, args: Any, state: Any, control: Any, model: SentenceTransformer, **_: Any) -> None:
-        """Measures, and before a checkpoint asks for the loss so far, so that no mean of losses reaches across it."""
-        self.measure(state, model, math.ceil(state.epoch - 1e-6))
-        control.should_log = args.save_strategy == SaveStrategy.EPOCH
-
-    def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
-        """Writes history and time beside the checkpoint."""
-        if state.is_world_process_zero:
-            kept = {"seconds": self.seconds(), "rows": self.rows}
-            write_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}" / HISTORY, json.dumps(kept))
-
-    def measure(self, state: Any, model: SentenceTransformer, epoch: int) -> None:
-        """Calls the measure, keeps what it returns and tells the monitors; the training goes on as if it had not."""
-        if self.on_epoch is None or not state.is_world_process_zero:
-            return
-        with undisturbed():
-            measured = {name: float(value) for name, value in (self.on_epoch(model, epoch) or {}).items()}
-        if measured:
-            self.rows.append({"step": state.global_step, "epoch": state.epoch or 0.0, **measured})
-            self.report({f"eval_{name}": value for name, value in measured.items()})
-
-    def seconds(self) -> float:
-        """Time so far, with that before the checkpoint."""
-        return self.seconds_before + time.perf_counter() - self.started
-
-    def history(self) -> pd.DataFrame:
-        """The history so far."""
-        return pd.DataFrame(self.rows, columns=_columns(self.rows))
+    def on_epoch_end(self, _args: Any, _state: Any, _control: Any, model: SentenceTransformer, **_: Any) -> None:
+        """Measures."""
+        self.trainer.logbook.measure(model.eval())
 
 
-def _columns(rows: Sequence[Mapping[str, float]]) -> list[str]:
-    return list(dict.fromkeys(["step", "epoch", "loss", *(key for row in rows for key in row)]))
-
-
-def last_checkpoint(folder: Path | str | None) -> Path:
-    """The newest checkpoint that `train_sbert` kept there; raises ValueError where there is none."""
-    if folder is None:
-        raise ValueError("nothing to resume from: pass the checkpoint_dir of the run that was interrupted")
-    found = [path.parent for path in Path(folder).glob(f"checkpoint-*/{HISTORY}")]
-    if not found:
-        raise ValueError(f"nothing to resume from in {folder}: a run keeps its first checkpoint after an epoch")
-    return max(found, key=_steps_of)
-
-
-def _steps_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("checkpoint-"))
+def _named(loss: torch.nn.Module) -> str:
+    """The loss and its settings, as far as it tells them."""
+    settings = loss.get_config_dict() if hasattr(loss, "get_config_dict") else {}
+    listed = ", ".join(f"{key}={value}" for key, value in settings.items())
+    return re.sub(r" at 0x\w+", "", f"{type(loss).__name__}({listed})")
 
 
 def _check_rows(rows: pd.DataFrame, facts: Sequence[object] | np.ndarray | None) -> None:
@@ -296,3 +274,19 @@ def _check_rows(rows: pd.DataFrame, facts: Sequence[object] | np.ndarray | None)
         raise ValueError(f"row {rows.index[row]}: {texts.columns[column]} is empty; fill it in or leave the row out")
     if facts is not None and len(facts) != len(rows):
         raise ValueError(f"there must be one fact for each of the {len(rows)} rows, not {len(facts)}")
+
+
+def _check_batches(batches: SortedBatches, batch_size: int, *, alone: bool) -> None:
+    """Says what an epoch leaves out. Rows are alone if they bring neither a negative nor a label with them."""
+    seen, rows_a_step = batches.coverage()
+    if alone and rows_a_step == 1:
+        raise ValueError(
+            "no two rows meet in a batch, so no anchor has a negative: pass a larger batch_size, rows that do not all "
+            "share a text or a fact, or a column of hard negatives"
+        )
+    if seen < FEW and is_first_process():
+        announce(
+            f"an epoch sees {seen:.0%} of the {counted(len(batches.lengths), 'row')}: rows that share a text or a fact "
+            f"never meet in a batch, so a step has {rows_a_step:.0f} rows on average, not {batch_size * processes()}. "
+            "Pass a smaller batch_size, or rows that repeat each other less"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from typing import get_args
 
@@ -60,3 +61,7 @@ def renew_questions() -> None:
     writer.writerows(make_variants(questions, films.load_films()))
     write_whole(films.by_hand.FOLDER / "variants.csv", rows.getvalue())
     films.read_film_exam.cache_clear()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,51 @@
+"""Kills trainings at random moments; to be run in a process of its own, since it forks."""
+
+import os
+import random
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from kgss_helpers.training.folder import RunFolder
+
+
+def train_and_kill(train: Callable[[Path, bool], None], folder: Path, *, times: int, pause: float = 0.2) -> None:
+    """Trains in child processes that go on where the one before was killed; the last one may come to its end.
+
+    Each is killed at random, but not before it has kept something: shortly after that, so that some die while they keep
+    the next checkpoint, and some between two of them.
+
+    Args:
+        train: Trains into a folder, given whether it goes on there.
+        folder: Where.
+        times: So many are killed.
+        pause: Seconds to wait, at most, after a checkpoint.
+    """
+    rng = random.Random(0)
+    newest = RunFolder(folder, {}).newest_intact
+    for _ in range(times):
+        before, child = newest(), _fork(train, folder, resume=newest() is not None)
+        while newest() == before:
+            ended, _ = os.waitpid(child, os.WNOHANG)
+            assert not ended, "it ended before it could be killed"
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, pause))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "it ended before it could be killed"
+    _, status = os.waitpid(_fork(train, folder, resume=True), 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def _fork(train: Callable[[Path, bool], None], folder: Path, *, resume: bool) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            train(folder, resume)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    return child
