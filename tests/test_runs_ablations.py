@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from kgss_helpers import exam
-from kgss_helpers.exam.films import FAMILIES
+from kgss_helpers.exam.films.first_edition import FAMILIES
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.runs import ablations
 from kgss_helpers.runs.ablations import LOSSES, NEGATIVES, RESULTS, SCORES, SETTINGS, STYLES, Setting, chosen
@@ -49,10 +49,10 @@ def test_every_kind_of_setting_trains(setting: Setting, monkeypatch: pytest.Monk
 def test_what_is_recorded_is_whole() -> None:
     names = {json.loads(path.read_text(encoding="utf-8"))["name"] for path in RESULTS.glob("*.json")}
     assert names == set(SETTINGS)
-    sat = {(result.method, result.split) for result in exam.recorded(RESULTS / SCORES)}
+    sat = {(result.method, result.split) for result in exam.recorded(RESULTS / SCORES, edition=1)}
     assert {(f"{name}, {STYLES[1]}", split) for name in SETTINGS for split in ("validation", "test")} <= sat
-    asked = {question.question_id for question in exam.film_exam()[1]}
-    for result in exam.recorded(RESULTS / SCORES):
+    asked = {question.question_id for question in exam.film_exam(edition=1).questions}
+    for result in exam.recorded(RESULTS / SCORES, edition=1):
         assert set(result.by_family()) == set(FAMILIES)
         assert set(result.scores["question_id"]) <= asked
 

@@ -8,7 +8,7 @@ import pytest
 from datasets import Dataset
 
 from kgss_helpers import exam
-from kgss_helpers.exam.films import ALIKE_PHRASINGS, CREDIT_PHRASINGS, ROLE_AND_GENRE_PHRASINGS
+from kgss_helpers.exam.films.families import ALIKE_PHRASINGS, CREDIT_PHRASINGS, PHRASINGS, PROMISING
 from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.methods.encoder import encode
 from kgss_helpers.methods.pretrained import load_pretrained
@@ -34,7 +34,7 @@ def few_rows() -> pd.DataFrame:
 
 
 def test_no_row_holds_a_held_out_fact(rows: pd.DataFrame) -> None:
-    split = exam.film_exam()[0]
+    split = exam.film_exam()
     held_out = pd.concat([split.validation, split.test])
     secret = {frozenset(pair) for pair in zip(held_out["source"], held_out["target"], strict=True)}
     told = {frozenset(pair) for pair in zip(rows["node_id"], rows["other"], strict=True) if pair[1]}
@@ -44,7 +44,7 @@ def test_no_row_holds_a_held_out_fact(rows: pd.DataFrame) -> None:
 
 def test_no_row_tells_a_held_out_fact_in_words(rows: pd.DataFrame) -> None:
     """As the last test, but by what is written: the name of the one beside the title of the other."""
-    split = exam.film_exam()[0]
+    split = exam.film_exam()
     names = split.training_graph.nodes.set_index("node_id")["name"]
     held_out = pd.concat([split.validation, split.test])
     secret = {
@@ -61,7 +61,7 @@ def test_no_row_tells_a_held_out_fact_in_words(rows: pd.DataFrame) -> None:
 @pytest.mark.parametrize("style", TEXTS)
 def test_documents_hold_no_held_out_fact(style: str) -> None:
     """Nobody's document names a held-out film, unless the same words are the title of a film that may be known."""
-    split = exam.film_exam()[0]
+    split = exam.film_exam()
     graph = split.training_graph
     texts = dict(zip(graph.nodes["node_id"], documents(graph, style), strict=True))
     names = graph.nodes.set_index("node_id")["name"]
@@ -79,11 +79,11 @@ def test_documents_hold_no_held_out_fact(style: str) -> None:
 
 def test_rows_and_documents_use_no_phrasing_of_the_exam(rows: pd.DataFrame) -> None:
     asked = {
-        " ".join(question.text.lower().split()) for question in exam.film_exam()[1] if question.family != "keyword"
+        " ".join(question.text.lower().split()) for question in exam.film_exam().questions if question.family != "keyword"
     }
     written = {text.lower() for column in ("anchor", "positive") for text in rows[column]}
     assert not asked & written
-    phrasings = (*ROLE_AND_GENRE_PHRASINGS, *CREDIT_PHRASINGS.values(), *ALIKE_PHRASINGS)
+    phrasings = (*PHRASINGS, *PROMISING, *CREDIT_PHRASINGS.values(), *ALIKE_PHRASINGS)
     patterns = [re.compile(re.sub(r"\\{\w+\\}", "[^']+", re.escape(phrasing.lower())) + "$") for phrasing in phrasings]
     statements = rows.loc[~rows["relation"].isin(["description"]), "positive"].str.lower().unique()
     assert [text for text in statements if any(pattern.match(text) for pattern in patterns)] == []

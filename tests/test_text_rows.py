@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from helpers import small_films
 
-from kgss_helpers.exam import film_exam
+from kgss_helpers.exam import film_exam, training_graph
 from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.films.skills import SKILLED_FROM, skilled_people
 from kgss_helpers.films.wording import SKILL_FORMS
@@ -21,7 +21,7 @@ def graph():
 
 @pytest.fixture(scope="module")
 def rows():
-    return training_rows(film_exam()[0].training_graph)
+    return training_rows(training_graph())
 
 
 def test_rows_have_their_columns_and_no_empty_text(rows):
@@ -31,15 +31,15 @@ def test_rows_have_their_columns_and_no_empty_text(rows):
 
 
 def test_rows_about_an_edge_stand_on_a_training_edge(rows):
-    split = film_exam()[0]
-    known = set(split.train.itertuples(index=False, name=None))
+    split = film_exam()
+    known = set(split.training_graph.edges.itertuples(index=False, name=None))
     hidden = {
         frozenset((source, target))
         for side in (split.validation, split.test)
         for source, _, target in side.itertuples(index=False)
     }
     about = rows[(rows["other"] != "") & (rows["relation"] != SKILL)]
-    assert len(about) == len(split.train)
+    assert len(about) == len(split.training_graph.edges)
     ends = list(about[["node_id", "relation", "other"]].itertuples(index=False, name=None))
     assert all((one, relation, other) in known or (other, relation, one) in known for one, relation, other in ends)
     assert not hidden & {frozenset((one, other)) for one, _, other in ends}
@@ -48,13 +48,13 @@ def test_rows_about_an_edge_stand_on_a_training_edge(rows):
 def test_every_training_edge_is_in_a_row(rows):
     about = rows[rows["other"] != ""]
     ends = set(about[["node_id", "relation", "other"]].itertuples(index=False, name=None))
-    train = film_exam()[0].train.itertuples(index=False, name=None)
+    train = training_graph().edges.itertuples(index=False, name=None)
     assert not [edge for edge in train if edge not in ends and edge[::-1] not in ends]
 
 
 def test_no_row_uses_a_phrasing_of_the_exam(rows):
     """Keywords apart: they are words of the graph, and their questions leave the node of that name out."""
-    asked = {question.text.casefold() for question in film_exam()[1] if question.family != "keyword"}
+    asked = {question.text.casefold() for question in film_exam().questions if question.family != "keyword"}
     said = set(rows["anchor"].str.casefold()) | set(rows["positive"].str.casefold())
     assert not asked & said
 
@@ -75,7 +75,7 @@ def test_rows_of_another_graph_need_no_film_relations(graph):
 
 
 def test_a_row_names_its_fact_by_the_one_function_that_makes_such_keys(rows):
-    names = film_exam()[0].training_graph.nodes.set_index("node_id")["name"]
+    names = training_graph().nodes.set_index("node_id")["name"]
     edges = rows[~rows["relation"].isin([SKILL, DESCRIPTION])]
     assert edges["fact"].tolist() == [fact_key(*pair) for pair in zip(edges["relation"], edges["other"], strict=True)]
     described = rows[rows["relation"] == DESCRIPTION]
@@ -89,7 +89,7 @@ def test_a_row_names_its_fact_by_the_one_function_that_makes_such_keys(rows):
 
 
 def test_facts_are_true_from_both_ends_and_cover_every_row(rows):
-    graph = film_exam()[0].training_graph
+    graph = training_graph()
     true = facts_of(graph)
     for source, relation, target in graph.edges.itertuples(index=False):
         assert fact_key(relation, target) in true[source]
@@ -110,7 +110,7 @@ def test_facts_of_a_graph_are_its_edges_from_both_ends_and_its_skills(graph):
 
 
 def test_a_skill_gives_a_row_a_credit_up_to_a_limit(rows):
-    graph = film_exam()[0].training_graph
+    graph = training_graph()
     names = graph.nodes.set_index("node_id")["name"]
     expected = {
         (row.person, fact_key(SKILL, row.role, names[row.genre])): min(row.films, MOST_SKILL_ROWS)
@@ -126,7 +126,7 @@ def test_the_same_in_other_words_is_the_same_fact(rows):
     said = rows.groupby(["node_id", "fact"])["positive"].nunique()
     assert said.max() == len(SKILL_FORMS)
     # And the same words say two facts only of namesakes: two films of one title, say.
-    names = film_exam()[0].training_graph.nodes.set_index("node_id")["name"]
+    names = training_graph().nodes.set_index("node_id")["name"]
     twice = rows[rows.groupby(["node_id", "positive"])["fact"].transform("nunique") > 1]
     assert len(twice) < 0.01 * len(rows)
     assert (twice.groupby(["node_id", "positive"])["other"].agg(lambda ids: names[ids].nunique()) == 1).all()

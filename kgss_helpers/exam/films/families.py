@@ -23,7 +23,7 @@ from kgss_helpers.question import Question, Split
 
 FEWEST_ANSWERS, MOST_ANSWERS = 2, 100
 """Of questions about a role and a genre or a theme: so many known people whom the whole graph proves."""
-ALIKE_FROM, ALIKE_RARITY = 3, 10.0
+ALIKE_FROM, ALIKE_RARITY = 3, 12.0
 """Two films count as alike from so many shared content keywords on, if these are rare enough together.
 
 The rarity of a keyword is the natural logarithm of the number of films over the number of those that have it.
