@@ -8,6 +8,7 @@ from kgss_helpers.methods.encoder import encode
 from kgss_helpers.methods.fields import Fields, field_texts
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.methods.smoothing import Smoothed
+from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Query
 from tests.helpers import tables
 
@@ -66,3 +67,16 @@ def test_one_hop_lends_a_vector_to_the_neighbour_alone(graph: KnowledgeGraph) ->
     assert np.allclose(vectors[0], vectors[2])  # two nodes with one edge and a loop each
     assert vectors[1].tolist() == [0, 1, 0]
     assert (Smoothed(Axes(), hops=0).encode_nodes(graph) == np.eye(3)).all()
+
+
+def test_a_text_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "kgss_helpers.methods.text_vectors.encode",
+        lambda _, texts: asked.append(list(texts)) or np.array([[float(len(text))] for text in texts]).reshape(-1, 1),
+    )
+    vectors = TextVectors(None)
+    assert vectors(["a", "bb", "a"]).ravel().tolist() == [1, 2, 1]
+    assert vectors(["bb", "ccc"]).ravel().tolist() == [2, 3]
+    assert asked == [["a", "bb"], ["ccc"]]
+    assert vectors([]).shape == (0, 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.encoder import encode
+from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Asked
 from kgss_helpers.text.documents import Style, documents
 
@@ -45,7 +45,7 @@ class Fields:
         weights: Sequence[float] | None = None,
         name: str = "",
     ) -> None:
-        self.model, self.fields = model, tuple(fields)
+        self.vectors, self.fields = TextVectors(model), tuple(fields)
         self.weights = tuple(weights or [1.0] * len(self.fields))
         if len(self.weights) != len(self.fields):
             raise ValueError(f"there must be one weight for each of the {len(self.fields)} fields")
@@ -54,10 +54,10 @@ class Fields:
 
     def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
         """Shape (questions, nodes): weighed mean of cosines; an anchor's own texts stand for its question."""
-        read = encode(self.model, [question.text for question in questions])
+        read = self.vectors([question.text for question in questions])
         total = np.zeros((len(questions), len(graph.nodes)))
         for field, weight in zip(self.fields, self.weights, strict=True):
-            nodes, queries = encode(self.model, field_texts(graph, field)), read.copy()
+            nodes, queries = self.vectors(field_texts(graph, field)), read.copy()
             for row, question in enumerate(questions):
                 if question.anchor:
                     queries[row] = nodes[graph.position(question.anchor)]

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.encoder import encode
+from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Asked
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class StructuredQuery:
         form: str = "{role} in {subject}",
         name: str = "",
     ) -> None:
-        self.model, self.hard, self.subject_types, self.form = model, hard, tuple(subject_types), form
+        self.vectors = TextVectors(model)
+        self.hard, self.subject_types, self.form = hard, tuple(subject_types), form
         self.name = name or ("structured query" if hard else "soft structured query")
 
     def phrases(self, counts: CreditCounts) -> tuple[np.ndarray, list[str]]:
@@ -121,7 +122,7 @@ class StructuredQuery:
 
     def shares(self, texts: Sequence[str], phrases: Sequence[str]) -> np.ndarray:
         """How much of each question each phrase has, shape (questions, phrases); rows sum to 1."""
-        near = SCALE * (encode(self.model, texts) @ encode(self.model, phrases).T)
+        near = SCALE * (self.vectors(texts) @ self.vectors(phrases).T)
         if self.hard:
             return np.eye(len(phrases))[near.argmax(axis=1)]
         weights = np.exp(near - near.max(axis=1, keepdims=True))

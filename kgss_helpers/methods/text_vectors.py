@@ -1,0 +1,29 @@
+"""A model's vectors of texts, each computed once: phrases and documents are asked for again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgss_helpers.methods.encoder import encode
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+class TextVectors:
+    """Encodes like `kgss_helpers.methods.encoder.encode`, and remembers what it has encoded."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        self.model = model
+        self._kept: dict[str, np.ndarray] = {}
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors, shape (texts, dimensions), float32."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        self._kept.update(zip(new, encode(self.model, new), strict=True))
+        if not len(texts):
+            return encode(self.model, [])
+        return np.stack([self._kept[text] for text in texts])
