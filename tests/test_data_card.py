@@ -6,8 +6,11 @@ from collections import Counter
 from functools import cache
 
 from kgss_helpers.datasets.films import Film, person_id, read_films, read_people
-from kgss_helpers.exam.films import FAMILIES, QUESTIONS
+from kgss_helpers.exam import film_exam
+from kgss_helpers.exam.films import FAMILIES, QUESTIONS, by_hand
+from kgss_helpers.exam.films.ceilings import ceilings
 from kgss_helpers.files import DATA
+from kgss_helpers.films.roles import HAS_KEYWORD
 from kgss_helpers.frontdoor.environment import ROOT
 from kgss_helpers.question import load_questions
 
@@ -91,7 +94,7 @@ def test_fields_and_their_ranges() -> None:
 
 def test_fields_of_people_and_questions() -> None:
     assert list(table("column", "type", "meaning")) == list(read_people().columns)
-    with (DATA / "exam.jsonl").open(encoding="utf-8") as lines:
+    with QUESTIONS.open(encoding="utf-8") as lines:
         assert list(table("field", "type", "meaning")) == list(json.loads(next(lines)))
 
 
@@ -108,6 +111,44 @@ def test_examples_are_in_the_files() -> None:
     assert set(examples) <= questions
     for node_id in re.findall(r"`person:([\w-]+)`", CARD):
         assert f"person:{node_id}" in {person for person, _ in credit_pairs()}
+
+
+def test_what_is_held_out() -> None:
+    the_exam, counted = film_exam(), {}
+    for split in ("validation", "test"):
+        keyword = getattr(the_exam, split)["relation"] == HAS_KEYWORD
+        counted[split] = [int((~keyword).sum()), int(keyword.sum())]
+    stated = numbers(table("held out", "validation", "test"))
+    assert list(stated.values()) == [list(pair) for pair in zip(counted["validation"], counted["test"], strict=True)]
+    people, projects = re.search(r"(\d+) people and (\d+) films, a twentieth of each", CARD).groups()
+    kinds = Counter(node.split(":")[0] for node in the_exam.newcomers)
+    assert kinds == {"person": int(people), "project": int(projects)}
+    assert f"and {len(by_hand.told_by_paraphrase())} put back" in CARD
+
+
+def test_ceilings() -> None:
+    stated = {name: list(map(float, cells)) for name, cells in table("family counted", "validation", "test").items()}
+    found = [ceilings(split)["mean"].round(2) for split in ("validation", "test")]
+    assert stated == {name: [float(part[name]) for part in found] for name in stated}
+    assert set(FAMILIES) - set(stated) == {"plot", "keyword", "credit"}
+
+
+def test_agreement_of_the_judges() -> None:
+    vocabulary = sorted({keyword for film in films() for keyword in film["keywords"]})
+    assert f"in three grades, is {by_hand.kappa(vocabulary):.2f}." in CARD
+
+
+def test_every_file_of_the_exam_is_described() -> None:
+    described = set(re.findall(r"`([\w]+\.(?:csv|jsonl))`", CARD[CARD.index("| file in `exam/` |") :]))
+    assert {path.name for path in by_hand.FOLDER.iterdir()} <= described
+
+
+def test_families_of_results() -> None:
+    assert {path.name for path in (DATA / "first_edition").iterdir()} == {"films.jsonl", "people.csv", "exam.jsonl"}
+    with (DATA / "results" / "exam" / "random.test.json").open(encoding="utf-8") as file:
+        result = json.load(file)
+    for field in [*result, *result["scores"]]:
+        assert f"`{field}`" in CARD
 
 
 def test_pictures_and_links_of_the_prose_exist() -> None:

@@ -79,7 +79,9 @@ def test_documents_hold_no_held_out_fact(style: str) -> None:
 
 def test_rows_and_documents_use_no_phrasing_of_the_exam(rows: pd.DataFrame) -> None:
     asked = {
-        " ".join(question.text.lower().split()) for question in exam.film_exam().questions if question.family != "keyword"
+        " ".join(question.text.lower().split())
+        for question in exam.film_exam().questions
+        if question.family != "keyword"
     }
     written = {text.lower() for column in ("anchor", "positive") for text in rows[column]}
     assert not asked & written
