@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from torch.utils.data import TensorDataset
+from trainings import quick_collections  # noqa: F401 - a fixture
 
 from kgss_helpers.compute import has_bf16, undisturbed
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
@@ -235,7 +236,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, "tests")
 import numpy as np
-from killing import train_and_kill
+from trainings import train_and_kill
 from test_loop import SETTINGS, rows, small_model, squared_error, train, weights
 
 def slow(model, batch):

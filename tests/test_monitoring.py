@@ -5,17 +5,20 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 import wandb
+from trainings import quick_collections  # noqa: F401 - a fixture
 
 from kgss_helpers.frontdoor.environment import child_variables
 from kgss_helpers.methods.static import static_model
-from kgss_helpers.runs import fine_tuning as record
+from kgss_helpers.runs import fine_tuning
+from kgss_helpers.training import loop
 from kgss_helpers.training.run import TrainingRun
 from kgss_helpers.training.sbert import train_sbert
 
@@ -62,9 +65,19 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connections: list[obje
 
 
 def train(**settings: Any) -> TrainingRun:
-    """Two steps."""
+    """Two steps of a sentence transformer."""
     settings = {"max_steps": 2, "batch_size": 4, "device": "cpu", "bf16": False, "log_every": 1} | settings
     return train_sbert(static_model("random", dimensions=8), ROWS, **settings)
+
+
+def train_plainly(**settings: Any) -> TrainingRun:
+    """Two steps of the plain loop."""
+
+    def loss_of(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
+        return (model(batch) ** 2).mean()
+
+    settings = {"max_steps": 2, "batch_size": 4, "device": "cpu", "bf16": False, "log_every": 1} | settings
+    return loop.train(torch.nn.Linear(2, 1), torch.ones(8, 2), loss_of, learning_rate=0.1, **settings)
 
 
 def kept_in(runs: Path) -> list[bytes]:
@@ -73,18 +86,23 @@ def kept_in(runs: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(runs.glob("offline-run-*/run-*.wandb"))]
 
 
-def test_losses_and_marks_are_reported(runs: Path, capfd) -> None:
-    run = train(report_to=("wandb",), on_epoch_end=lambda _, epoch: {"mark": float(epoch)})
+LOOPS = pytest.mark.parametrize("train", [train, train_plainly])
+
+
+@LOOPS
+def test_losses_and_measures_are_reported(train: Callable[..., TrainingRun], runs: Path, capfd) -> None:
+    run = train(report_to=("wandb",), on_epoch_end=lambda _, epoch: {"score": float(epoch)})
     (written,) = kept_in(runs)
-    assert b"train/loss" in written
-    assert b"eval/mark" in written
+    for name in (b"train/loss", b"eval/score", b"train/global_step", b"learning_rate"):
+        assert name in written
     assert b"SortedBatches" not in written
-    assert run.history["mark"].dropna().tolist() == [0, 1]
+    assert run.history["score"].dropna().tolist() == [0, 1]
     assert wandb.run is None
     assert "".join(capfd.readouterr()) == ""
 
 
-def test_each_training_is_a_run(runs: Path) -> None:
+@LOOPS
+def test_each_training_is_a_run(train: Callable[..., TrainingRun], runs: Path) -> None:
     def stop(_: object, epoch: int) -> dict[str, float]:
         if epoch:
             raise KeyboardInterrupt
@@ -96,7 +114,8 @@ def test_each_training_is_a_run(runs: Path) -> None:
     assert len(kept_in(runs)) == 2
 
 
-def test_a_run_of_ones_own_stays_open(runs: Path) -> None:
+@LOOPS
+def test_a_run_that_was_open_stays_open(train: Callable[..., TrainingRun], runs: Path) -> None:
     with wandb.init(name="mine") as mine:
         train(report_to=("wandb",))
         assert wandb.run is mine
@@ -106,7 +125,8 @@ def test_a_run_of_ones_own_stays_open(runs: Path) -> None:
     assert b"afterwards" in written
 
 
-def test_nothing_is_reported_unasked(runs: Path, capfd) -> None:
+@LOOPS
+def test_nothing_is_reported_unasked(train: Callable[..., TrainingRun], runs: Path, capfd) -> None:
     train()
     assert not runs.exists()
     assert wandb.run is None
@@ -120,11 +140,15 @@ import sys
 from kgss_helpers.session import setup
 setup()
 import pandas as pd
-from kgss_helpers.training import record
-from kgss_helpers.training.primer import static_model
+import torch
+from kgss_helpers.methods.static import static_model
+from kgss_helpers.runs import fine_tuning
+from kgss_helpers.training import loop
 from kgss_helpers.training.sbert import train_sbert
 rows = pd.DataFrame({"anchor": ["a", "b"], "positive": ["c", "d"]})
 train_sbert(static_model("random", dimensions=8), rows, batch_size=2, device="cpu")
+loop.train(torch.nn.Linear(1, 1), torch.ones(2, 1), lambda model, batch: model(batch).mean(), batch_size=2,
+           learning_rate=0.1, device="cpu")
 sys.exit("wandb" in sys.modules)
 """
     ended = subprocess.run(
@@ -136,9 +160,10 @@ sys.exit("wandb" in sys.modules)
 
 def test_where_it_is_missing_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path, capsys) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ImportError, match="install --with monitor"):
-        train(report_to=("wandb",))
+    for each in (train, train_plainly):
+        with pytest.raises(ImportError, match="install --with monitor"):
+            each(report_to=("wandb",))
     with pytest.raises(SystemExit):
-        record.main(["--output", str(tmp_path), "--report-to", "wandb"])
+        fine_tuning.main(["--output", str(tmp_path), "--report-to", "wandb"])
     assert "install --with monitor" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

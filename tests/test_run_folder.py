@@ -56,6 +56,15 @@ def test_the_newest_by_number_is_offered_and_two_are_kept(kept: Path) -> None:
     assert go_on(kept).name == "checkpoint-100"
 
 
+def test_what_a_file_manager_adds_is_no_damage(kept: Path) -> None:
+    with RunFolder(kept, IDENTITY).checkpoint(11) as checkpoint:
+        (checkpoint / "weights.bin").write_bytes(b"11")
+        (checkpoint / ".DS_Store").write_bytes(b"before")
+    (checkpoint / ".DS_Store").write_bytes(b"after")
+    (checkpoint / "Thumbs.db").write_bytes(b"after")
+    assert go_on(kept).name == "checkpoint-11"
+
+
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
 @pytest.mark.parametrize("how", ["a bit flipped", "cut off", "emptied"])
 def test_a_damaged_file_is_named_and_the_checkpoint_before_is_offered(name: str, how: str, kept: Path) -> None:
@@ -164,11 +173,11 @@ def test_two_runs_in_one_folder_are_refused_and_a_dead_one_keeps_nobody_out(tmp_
         with pytest.raises(RunFolderError, match=rf"process {other.pid} on .+ is at work in {tmp_path}"):
             go_on(tmp_path)
         os.kill(other.pid, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
-    (tmp_path / "weights.bin.4711.tmp").touch()
+    (tmp_path / ".0815.part").touch()
     (tmp_path / "checkpoint-3").mkdir()
-    (tmp_path / "checkpoint-3" / "state.json.4711.tmp").touch()
+    (tmp_path / "checkpoint-3" / ".4711.part").touch()
     with locked(tmp_path):
-        assert not list(tmp_path.rglob("*.tmp"))
+        assert not list(tmp_path.rglob("*.part"))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-3"]
 
 

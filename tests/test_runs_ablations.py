@@ -9,7 +9,17 @@ from kgss_helpers import exam
 from kgss_helpers.exam.films.first_edition import FAMILIES
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.runs import ablations
-from kgss_helpers.runs.ablations import LOSSES, NEGATIVES, RESULTS, SCORES, SETTINGS, STYLES, Setting, chosen
+from kgss_helpers.runs.ablations import (
+    LOSSES,
+    NEGATIVES,
+    RESULTS,
+    SCORES,
+    SETTINGS,
+    STYLES,
+    Setting,
+    batches_seen,
+    chosen,
+)
 from kgss_helpers.text.rows import training_rows
 
 
@@ -32,6 +42,15 @@ def test_rows_are_chosen_in_proportion_and_in_their_order() -> None:
     assert len(found) == 400
     assert (found["relation"] == "skill").sum() == 100
     assert found.index.is_monotonic_increasing
+
+
+def test_large_batches_see_fewer_rows() -> None:
+    rows = training_rows(exam.training_graph(), "either", seed=2)
+    small, large = (batches_seen(rows, Setting(rows=1024, batch_size=size)) for size in (32, 512))
+    assert small["rows seen"] > 0.9
+    assert large["rows seen"] < small["rows seen"]
+    assert (small["steps"], large["steps"]) == (32, 2)
+    assert 16 < small["rows a batch"] <= 32
 
 
 @pytest.mark.parametrize("setting", [Setting(), Setting(negatives="mined"), Setting(negatives="person", count=2)])

@@ -49,11 +49,12 @@ MARGIN = 0.3
 def _small_steps() -> Iterator[None]:
     """What makes a training of seconds quicker, and its numbers repeat.
 
-    Steps this small gain nothing from a second core, and lose much when it is busy. And the garbage collection before
-    and after a training takes a quarter of its time, unless it leaves out what is alive already.
+    Steps this small gain nothing from a second core, and lose much when it is busy. And the four garbage collections of
+    a training take a quarter of its time, unless they leave out what is alive already.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.collect()  # what the last training left behind must not be kept from being collected
     gc.freeze()
     try:
         yield

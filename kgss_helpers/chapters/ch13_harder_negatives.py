@@ -1,4 +1,4 @@
-"""For notebook 13: a fact beside a negative of each kind."""
+"""For notebook 13: a fact beside a negative of each kind, and gains drawn about zero."""
 
 from __future__ import annotations
 
@@ -12,45 +12,74 @@ import pandas as pd
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.encoder import encode
 from kgss_helpers.runs.epochs import SCALE
+from kgss_helpers.show import charts
 from kgss_helpers.show.graph_view import lookup
+from kgss_helpers.show.palette import BLACK
 from kgss_helpers.training.negatives import drawn_negatives, mined_negatives
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from sentence_transformers import SentenceTransformer
 
 
-def candidates(graph: KnowledgeGraph, rows: pd.DataFrame, model: SentenceTransformer, node_id: str) -> pd.DataFrame:
+def candidates(
+    graph: KnowledgeGraph,
+    rows: pd.DataFrame,
+    model: SentenceTransformer,
+    node_id: str,
+    *,
+    among: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """A fact about a node beside a negative of each kind, and the share of the softmax that a model gives to each.
 
     Args:
         graph: Knows what is true.
-        rows: As `training_rows` makes them; the node's first row is used, the others are what is mined from.
+        rows: As `training_rows` makes them; the node's first row is used.
         model: Compares.
         node_id: The anchor.
+        among: Rows that are mined from; ``rows`` if not given.
 
     Returns:
-        Columns ``what``, ``text``, ``share``; no row where nothing is said of the node.
+        Columns ``what``, ``text``, ``share``; no row where nothing is said of the node, and none for the mined negative
+        where there is nothing to mine.
     """
-    own = rows[rows["node_id"] == node_id].head(1)
-    if own.empty:
+    about = rows[rows["node_id"] == node_id].head(1)
+    if about.empty:
         return pd.DataFrame(columns=["what", "text", "share"])
-    mined = mined_negatives(own, graph, model, among=rows).reindex(own.index)
+    mined = mined_negatives(about, graph, model, among=rows if among is None else among)
     texts = {
-        "true": own["positive"].item(),
-        "a film's description": drawn_negatives(own, graph, "project")["negative_1"].item(),
-        "another person's description": drawn_negatives(own, graph, "person")["negative_1"].item(),
-        "mined": mined["negative_1"].item(),
+        "true": about["positive"].item(),
+        "a film's description": drawn_negatives(about, graph, "project")["negative_1"].item(),
+        "another person's description": drawn_negatives(about, graph, "person")["negative_1"].item(),
     }
-    vectors = encode(model, [own["anchor"].item(), *texts.values()])
+    if len(mined):
+        texts["mined"] = mined["negative_1"].item()
+    vectors = encode(model, [about["anchor"].item(), *texts.values()])
     weights = np.exp(SCALE * (vectors[1:] @ vectors[0]))
     return pd.DataFrame({"what": texts.keys(), "text": texts.values(), "share": (weights / weights.sum()).round(2)})
 
 
 class NegativesView(ipw.VBox):
-    """Type a name: a true fact, a negative of each kind, and how much of the loss falls on each."""
+    """Type a name: a true fact, a negative of each kind, and how much of the loss falls on each.
 
-    def __init__(self, graph: KnowledgeGraph, rows: pd.DataFrame, model: SentenceTransformer, *, start: str) -> None:
-        self.graph, self.rows, self.model = graph, rows, model
+    Args:
+        graph: Knows what is true, and who is meant.
+        rows: Whose anchors can be chosen.
+        model: Compares.
+        start: The name that is shown first.
+        among: Rows that are mined from, fewer of which answer sooner; ``rows`` if not given.
+    """
+
+    def __init__(
+        self,
+        graph: KnowledgeGraph,
+        rows: pd.DataFrame,
+        model: SentenceTransformer,
+        *,
+        start: str,
+        among: pd.DataFrame | None = None,
+    ) -> None:
+        self.graph, self.rows, self.model, self.among = graph, rows, model, among
         self.name = ipw.Text(start, description="Person", continuous_update=False)
         self.result = ipw.HTML()
         self.name.observe(lambda change: self.show(change["new"]), names="value")
@@ -61,11 +90,27 @@ class NegativesView(ipw.VBox):
         return "<anybody's fact beside three kinds of negatives: run this cell in JupyterLab>"
 
     def show(self, name: str) -> None:
-        """Shows the candidates of the first node of that name that has rows."""
+        """Shows the candidates of the first node of that name that has rows; says so while they are looked for."""
         found, message = lookup(self.graph, name)
-        tables = (candidates(self.graph, self.rows, self.model, node_id) for node_id in found)
+        self.result.value = f"Looking for negatives of <b>{escape(name)}</b> …" if found else message
+        tables = (candidates(self.graph, self.rows, self.model, node_id, among=self.among) for node_id in found)
         table = next((table for table in tables if len(table)), None)
-        if table is None:
-            self.result.value = message or f"No row here is about <b>{escape(name)}</b>; try another person."
-        else:
+        if table is not None:
             self.result.value = table.to_html(index=False, escape=True, border=0)
+        elif found:
+            self.result.value = message or f"No row here is about <b>{escape(name)}</b>; try another person."
+
+
+def gains(table: pd.DataFrame, *, title: str, x_label: str) -> Figure:
+    """Paired differences with their intervals about a line at zero: columns ``gain``, ``from``, ``to``, names as index.
+
+    The largest gain stands on top.
+    """
+    columns = {"gain": "mean", "from": "low", "to": "high"}
+    ordered = table.rename(columns=columns).sort_values("mean", ascending=False, kind="stable")
+    figure = charts.intervals(ordered.reset_index(names="label"), title=title, x_label=x_label)
+    axes = figure.axes[0]
+    edge = 1.1 * float(ordered[["low", "high"]].abs().max(axis=None))
+    axes.set_xlim(-edge, edge)
+    axes.axvline(0, color=BLACK, linewidth=1)
+    return figure

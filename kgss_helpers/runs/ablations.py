@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
+from datasets import Dataset
 
 from kgss_helpers import exam
 from kgss_helpers.files import DATA, slug, write_whole
@@ -52,8 +53,8 @@ class Setting:
     """One way to fine-tune.
 
     Attributes:
-        rows: How many of the training rows, 0 for no training; names or documents by lot stand for nodes.
-        skills: Which share of them tells a skill.
+        rows: How many of the training rows, 0 for no training; names or documents, at random, stand for nodes.
+        skills: Which share of them states a skill.
         batch_size: Rows a step.
         learning_rate: Peak for batches of 128; it is scaled by the root of the batch size.
         loss: A key of `LOSSES`.
@@ -130,6 +131,23 @@ def chosen(rows: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     skill = rows["relation"] == SKILL
     of_skills = round(setting.rows * setting.skills)
     return pd.concat([rows[skill].head(of_skills), rows[~skill].head(setting.rows - of_skills)]).sort_index()
+
+
+def batches_seen(rows: pd.DataFrame, setting: Setting) -> dict[str, float]:
+    """What the batches of a setting's first epoch hold, since no fact stands in one of them twice.
+
+    Args:
+        rows: As `training_rows` makes them.
+        setting: Chooses among the rows, and says how many there are in a batch.
+
+    Returns:
+        ``rows seen`` as a share of those chosen, ``rows a batch`` on average, and the number of ``steps``.
+    """
+    texts, facts = for_training(chosen(rows, setting))
+    dataset = Dataset.from_pandas(texts, preserve_index=False)
+    batches = sbert.SortedBatches(dataset, facts=facts, batch_size=setting.batch_size, drop_last=False)
+    share, rows_a_batch = batches.coverage()
+    return {"rows seen": share, "rows a batch": rows_a_batch, "steps": len(batches)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -72,9 +72,8 @@ def exam_by_epoch(epochs: Epochs) -> pd.DataFrame:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     command = parser("kgss_helpers.runs.fine_tuning", __doc__.split("\n")[0])
-    command.add_argument(
-        "--no-spaces", dest="spaces", action="store_false", help="only train: embed nothing and sit no exam"
-    )
+    help_ = "only train: embed nothing and sit no exam"
+    command.add_argument("--no-spaces", dest="spaces", action="store_false", default=True, help=help_)
     options = command.parse_args(argv)
     status = run(command, options, Recording(options) if options.spaces else None)
     if status == 0 and options.spaces and is_first_process():

@@ -52,11 +52,13 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout:
-            who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
+            who = "another process"
+            with suppress(OSError):
+                who = holder.read_text(encoding="utf-8")
             raise RunFolderError(f"{who} is at work in {folder}: wait for its end, or choose another folder") from None
         holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
     try:
-        for draft in (*folder.glob("*.tmp"), *folder.glob("*/*.tmp")):
+        for draft in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):  # of `write_whole`
             draft.unlink(missing_ok=True)
         yield
     finally:
@@ -216,7 +218,7 @@ def described(model: torch.nn.Module) -> str:
 
 
 def _seal(checkpoint: Path, identity: Mapping[str, Any]) -> None:
-    names = sorted(path.relative_to(checkpoint).as_posix() for path in checkpoint.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(checkpoint).as_posix() for path in checkpoint.rglob("[!.]*") if path.is_file())
     files = {name: _digest_of(checkpoint / name) for name in names if name != MANIFEST}
     content = {"files": files, "run": dict(identity)}
     write_whole(checkpoint / MANIFEST, json.dumps(content | {"digest": fingerprint(str(content))}, indent=1))

@@ -228,6 +228,10 @@ class QuietTrainer(SentenceTransformerTrainer):
                 if self.of_loss:  # the library keeps the model's only
                     save_file({name: weight.detach() for name, weight in self.of_loss.items()}, path / LOSS_WEIGHTS)
 
+    def _save(self, output_dir: str, state_dict: Any = None) -> None:
+        """Without a model card, which takes longer than the weights of a small model, and pickled arguments."""
+        self.model.save_pretrained(output_dir, create_model_card=False)
+
     def _load_from_checkpoint(self, checkpoint: str) -> None:
         super()._load_from_checkpoint(checkpoint)
         for name, weight in load_file(Path(checkpoint) / LOSS_WEIGHTS).items() if self.of_loss else ():
@@ -287,6 +291,6 @@ def _check_batches(batches: SortedBatches, batch_size: int, *, alone: bool) -> N
     if seen < FEW and is_first_process():
         announce(
             f"an epoch sees {seen:.0%} of the {counted(len(batches.lengths), 'row')}: rows that share a text or a fact "
-            f"never meet in a batch, so a step has {rows_a_step:.0f} rows on average, not {batch_size * processes()}. "
+            f"never meet in a batch, so a step has {counted(round(rows_a_step), 'row')} on average, not {batch_size * processes()}. "
             "Pass a smaller batch_size, or rows that repeat each other less"
         )

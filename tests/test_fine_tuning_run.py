@@ -1,9 +1,10 @@
-"""The command that records a long run: what it writes, how it goes on, what it refuses; in one process and in two."""
+"""The commands that fine-tune on the films: what they write, how they go on, what they refuse; also in two processes."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from accelerate.data_loader import BatchSamplerShard
 from datasets import Dataset
 from helpers import tables
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from trainings import quick_collections  # noqa: F401 - a fixture
 
 from kgss_helpers import exam
 from kgss_helpers.compute import has_bf16, is_first_process, pick_device, processes
@@ -22,13 +24,16 @@ from kgss_helpers.methods.encoder import encode
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.methods.static import static_model
 from kgss_helpers.question import Question
-from kgss_helpers.runs import fine_tuning as record
-from kgss_helpers.training.sbert import SortedBatches, multiple_negatives, train_sbert
+from kgss_helpers.runs import epochs, fine_tuning
+from kgss_helpers.runs.epochs import EpochRecorder, Epochs
+from kgss_helpers.training.folder import locked
+from kgss_helpers.training.sbert import SortedBatches, __main__, multiple_negatives, train_sbert
 from kgss_helpers.training.sbert.trainer import OneDevice
 
 FILMS = ("Red Moon", "Old Harbour", "Silent Engine", "Paper Crown", "Green Comet", "Last Orchard")
 GENRES = ("Comedy", "Drama", "Science fiction")
-WRITTEN = {"config.json", "history.csv", "exam.csv", "stages.npz", "model", "stages", "checkpoints"}
+PLAIN = {"config.json", "history.csv", "model", "checkpoints"}
+WRITTEN = PLAIN | {"exam.csv", "epochs.npz", "spaces"}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,8 @@ def small_exam(small_graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch) -> 
         Question(part, "role and genre", part, "somebody who directs", "person", {"person:0": 1, "person:2": 1})
         for part in ("validation", "test")
     )
-    monkeypatch.setattr(exam, "film_exam", lambda: (split, asked))
+    for module in (exam, exam.films, epochs):
+        monkeypatch.setattr(module, "film_exam", lambda: (split, asked))
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +78,14 @@ def command(small_exam: None, small_model: str) -> list[str]:
 
 def interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Presses the stop button while an epoch is measured."""
-    measure = StageRecorder.__call__
+    measure = EpochRecorder.__call__
 
-    def stop(self: StageRecorder, model: object, done: int) -> dict[str, float]:
+    def stop(self: EpochRecorder, model: object, done: int) -> dict[str, float]:
         if done == epoch:
             raise KeyboardInterrupt
         return measure(self, model, done)
 
-    monkeypatch.setattr(StageRecorder, "__call__", stop)
+    monkeypatch.setattr(EpochRecorder, "__call__", stop)
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
@@ -92,7 +98,7 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def test_a_run_leaves_what_the_notebooks_need(command: list[str], tmp_path: Path, capsys) -> None:
-    assert record.main([*command, str(tmp_path)]) == 0
+    assert fine_tuning.main([*command, str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == WRITTEN
     config = json.loads((tmp_path / "config.json").read_text())
     assert {"rows": "name", "epochs": 3.0, "batch_size": 2, "processes": 1, "computed_in_bf16": False}.items() <= (
@@ -101,18 +107,35 @@ def test_a_run_leaves_what_the_notebooks_need(command: list[str], tmp_path: Path
     assert "output" not in config
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["role and genre"].dropna().size == 4
-    marks = pd.read_csv(tmp_path / "exam.csv")
-    assert set(zip(marks["stage"], marks["split"], strict=True)) == {
-        (stage, split) for stage in range(4) for split in ("validation", "test")
+    scores = pd.read_csv(tmp_path / "exam.csv")
+    assert set(zip(scores["epoch"], scores["split"], strict=True)) == {
+        (epoch, split) for epoch in range(4) for split in ("validation", "test")
     }
-    assert len(Stages.load(tmp_path / "stages.npz")) == 4
+    assert len(Epochs.load(tmp_path / "epochs.npz")) == 4
     assert load_pretrained(str(tmp_path / "model")).get_embedding_dimension() == 8
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()][:4] == [f"epoch {n}" for n in range(4)]
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said[:4]] == [f"epoch {n}" for n in range(4)]
+    assert said[4] == f"Kept in {tmp_path}: model, history.csv, exam.csv, epochs.npz, config.json"
+    assert said[5].startswith(
+        "To have it shown by the notebooks, copy config.json, history.csv, exam.csv and epochs.npz"
+    )
+    fine_tuning.main([*command, str(tmp_path), "--resume"])
+    assert capsys.readouterr().out.startswith(f"The run in {tmp_path} is finished, all")
 
 
-def test_without_stages_it_only_trains(command: list[str], tmp_path: Path) -> None:
-    assert record.main([*command, str(tmp_path), "--no-stages", "--max-steps", "2"]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == WRITTEN - {"exam.csv", "stages", "stages.npz"}
+@pytest.mark.parametrize(
+    "main", [lambda argv: fine_tuning.main([*argv, "--no-spaces"]), __main__.main], ids=["no spaces", "plain"]
+)
+def test_without_spaces_it_only_trains(main: Callable, command: list[str], tmp_path: Path, capsys) -> None:
+    assert main([*command, str(tmp_path), "--max-steps", "2"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == PLAIN
+    written = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    said = capsys.readouterr().out
+    assert said.splitlines() == ["epoch 0", "epoch 1", f"Kept in {tmp_path}: model, history.csv, config.json"]
+    assert main([*command, str(tmp_path), "--max-steps", "2", "--resume"]) == 0
+    said = capsys.readouterr().out
+    assert said == f"The run in {tmp_path} is finished, all 2 steps of it: there is nothing to resume\n"
+    assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == written
 
 
 # ------------------------------------------------------------------------------------------- interrupt and resume
@@ -122,43 +145,32 @@ def test_interrupted_and_resumed_is_the_same_run(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert record.main([*command, str(whole)]) == 0
+    assert fine_tuning.main([*command, str(whole)]) == 0
     with monkeypatch.context() as stopping:
         interrupt_at(2, stopping)
-        assert record.main([*command, str(broken)]) == 1
+        assert fine_tuning.main([*command, str(broken)]) == 1
     assert "with --resume" in capsys.readouterr().out
     assert not (broken / "model").exists()
-    before = {path.name: path.read_bytes() for path in (broken / "stages").iterdir()}
-    assert sorted(before) == ["stage-0.npz", "stage-1.npz"]
+    before = {path.name: path.read_bytes() for path in (broken / "spaces").iterdir()}
+    assert sorted(before) == ["epoch-0.npz", "epoch-1.npz"]
 
-    assert record.main([*command, str(broken), "--resume"]) == 0
+    assert fine_tuning.main([*command, str(broken), "--resume"]) == 0
     assert pd.read_csv(whole / "history.csv")["loss"].notna().any()
-    assert {name: (broken / "stages" / name).read_bytes() for name in before} == before
+    assert {name: (broken / "spaces" / name).read_bytes() for name in before} == before
     for name in ("history.csv", "exam.csv"):
         assert (broken / name).read_text() == (whole / name).read_text()
-    for name in ("stages.npz", *(f"stages/stage-{number}.npz" for number in range(4))):
+    for name in ("epochs.npz", *(f"spaces/epoch-{number}.npz" for number in range(4))):
         for key, kept in arrays(whole / name).items():
             np.testing.assert_array_equal(arrays(broken / name)[key], kept)
 
 
-def test_time_before_an_interrupt_counts(tmp_path: Path, small_model: str) -> None:
-    rows = pd.DataFrame({"anchor": [f"film {n}" for n in range(16)], "positive": [f"story {n}" for n in range(16)]})
-    settings = {"epochs": 2, "batch_size": 8, "device": "cpu", "bf16": False, "checkpoint_dir": tmp_path}
-    train_sbert(load_pretrained(small_model), rows, **settings)
-    kept = next(tmp_path.glob("checkpoint-4/history.json"))
-    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"seconds": 3600.0}))
-    assert train_sbert(load_pretrained(small_model), rows, **settings, resume=True).seconds > 3600
-    with pytest.raises(ValueError, match="all 4 steps"):
-        train_sbert(load_pretrained(small_model), rows, **settings, resume=True, max_steps=4)
-
-
 def test_a_run_that_is_done_can_be_recorded_again(command: list[str], tmp_path: Path) -> None:
     """Somebody stopped it while it sat the last exam, say."""
-    assert record.main([*command, str(tmp_path)]) == 0
+    assert fine_tuning.main([*command, str(tmp_path)]) == 0
     history = (tmp_path / "history.csv").read_text()
-    for name in ("history.csv", "exam.csv", "stages.npz"):
+    for name in ("history.csv", "exam.csv", "epochs.npz"):
         (tmp_path / name).unlink()
-    assert record.main([*command, str(tmp_path), "--resume"]) == 0
+    assert fine_tuning.main([*command, str(tmp_path), "--resume"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == WRITTEN
     assert (tmp_path / "history.csv").read_text() == history
 
@@ -168,9 +180,9 @@ def test_an_interrupt_before_the_first_checkpoint_means_to_begin_again(
 ) -> None:
     with monkeypatch.context() as stopping:
         interrupt_at(1, stopping)
-        assert record.main([*command, str(tmp_path)]) == 1
+        assert fine_tuning.main([*command, str(tmp_path)]) == 1
     assert "begin again" in capsys.readouterr().out
-    assert record.main([*command, str(tmp_path)]) == 0
+    assert fine_tuning.main([*command, str(tmp_path)]) == 0
 
 
 # -------------------------------------------------------------------------------------------------- what it refuses
@@ -179,19 +191,40 @@ def test_an_interrupt_before_the_first_checkpoint_means_to_begin_again(
 def refused(arguments: list[str], capsys) -> str:
     """What the command says when it refuses to begin."""
     with pytest.raises(SystemExit) as stopped:
-        record.main(arguments)
+        fine_tuning.main(arguments)
     assert stopped.value.code == 2
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("held", ["checkpoints/checkpoint-7/history.json", "stages/stage-2.npz", "model/config.json"])
+@pytest.mark.parametrize("held", ["model/config.json", "config.json"])
 def test_two_runs_never_mix_in_a_folder(held: str, command: list[str], tmp_path: Path, capsys) -> None:
-    (tmp_path / held).parent.mkdir(parents=True)
+    (tmp_path / held).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / held).touch()
     said = refused([*command, str(tmp_path)], capsys)
-    assert str(tmp_path) in said
-    assert "pass --resume or another --output" in said
+    assert f"{tmp_path} holds a run already ({held.split('/')[0]}): pass --resume or another --output" in said
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == [held]
+
+
+def test_a_run_with_checkpoints_is_not_begun_anew(command: list[str], tmp_path: Path, monkeypatch, capsys) -> None:
+    with monkeypatch.context() as stopping:
+        interrupt_at(2, stopping)
+        fine_tuning.main([*command, str(tmp_path)])
+    assert "holds a run already (checkpoint-" in refused([*command, str(tmp_path)], capsys)
+
+
+@pytest.mark.parametrize(
+    "left", ["spaces/epoch-0.npz", "spaces/epoch-7.npz", "checkpoints/checkpoint-9/model.safetensors"]
+)
+def test_what_was_killed_before_its_first_checkpoint_can_begin_again(
+    left: str, command: list[str], tmp_path: Path, capsys
+) -> None:
+    """Neither to begin nor to resume was possible there."""
+    (tmp_path / left).parent.mkdir(parents=True)
+    (tmp_path / left).write_bytes(b"half")
+    assert "begin again without resume" in refused([*command, str(tmp_path), "--resume"], capsys)
+    assert fine_tuning.main([*command, str(tmp_path)]) == 0
+    assert len(Epochs.load(tmp_path / "epochs.npz")) == 4
+    assert not (tmp_path / "spaces" / "epoch-7.npz").exists()
 
 
 def test_nothing_to_resume_is_said(command: list[str], tmp_path: Path, capsys) -> None:
@@ -199,11 +232,35 @@ def test_nothing_to_resume_is_said(command: list[str], tmp_path: Path, capsys) -
 
 
 def test_a_run_goes_on_as_it_began(command: list[str], tmp_path: Path, capsys) -> None:
-    assert record.main([*command, str(tmp_path), "--no-stages"]) == 0
-    settled = [*command, str(tmp_path), "--no-stages", "--resume"]
-    assert "learning_rate 0.0002, not 0.1" in refused([*settled, "--learning-rate", "0.1"], capsys)
-    assert "stages False, not True" in refused([*command, str(tmp_path), "--resume"], capsys)
-    assert record.main([*settled, "--device", "cpu"]) == 0
+    assert fine_tuning.main([*command, str(tmp_path), "--no-spaces"]) == 0
+    settled = [*command, str(tmp_path), "--no-spaces", "--resume"]
+    said = refused([*settled, "--learning-rate", "0.1", "--rows", "skills"], capsys)
+    assert "learning_rate 0.0002, not 0.1; " in said
+    assert "rows name, not skills" in said
+    assert "spaces False, not True" in refused([*command, str(tmp_path), "--resume"], capsys)
+    assert fine_tuning.main([*settled, "--device", "cpu"]) == 0
+
+
+def test_two_commands_in_one_folder(command: list[str], tmp_path: Path, capsys) -> None:
+    with locked(tmp_path):
+        assert f"process {os.getpid()} on " in refused([*command, str(tmp_path)], capsys)
+
+
+def test_nowhere_to_write_is_one_line(command: list[str], tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").touch()
+    assert fine_tuning.main([*command, str(tmp_path / "file" / "run")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("python -m kgss_helpers.runs.fine_tuning: nothing can be written in ")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_run_that_diverges_is_said(command: list[str], tmp_path: Path, capsys) -> None:
+    with pytest.warns(UserWarning, match="has diverged"):
+        assert fine_tuning.main([*command, str(tmp_path), "--no-spaces", "--learning-rate", "1e38"]) == 1
+    said = capsys.readouterr().out
+    assert "Stopped: the loss was nan at step" in said
+    assert said.endswith("Try a lower learning_rate, and another --output\n")
+    assert not (tmp_path / "model").exists()
 
 
 # ---------------------------------------------------------------------------------------- several processes
@@ -288,7 +345,7 @@ def test_a_device_that_the_trainer_would_not_take_is_refused(small_model: str) -
 def test_two_processes_train_as_one(tmp_path: Path, small_model: str) -> None:
     """The real command on the films under torchrun, against one process with batches of twice the size."""
     settings = ["--model", small_model, "--epochs", "1", "--max-steps", "2", "--learning-rate", "0.1"]
-    settings += ["--device", "cpu", "--no-bf16", "--no-stages"]
+    settings += ["--device", "cpu", "--no-bf16"]
     one, two = tmp_path / "one", tmp_path / "two"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "kgss_helpers.training.sbert", *settings, "--batch-size", "8", "--output", str(two)]
@@ -297,7 +354,7 @@ def test_two_processes_train_as_one(tmp_path: Path, small_model: str) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "FutureWarning" not in ended.stderr
     assert ended.stdout.count("epoch 1") == ended.stdout.count("Kept in") == 1
-    assert record.main([*settings, "--batch-size", "16", "--output", str(one)]) == 0
+    assert __main__.main([*settings, "--batch-size", "16", "--output", str(one)]) == 0
 
     config = json.loads((two / "config.json").read_text())
     assert config["processes"] == 2

@@ -1,18 +1,32 @@
-"""Kills trainings at random moments; to be run in a process of its own, since it forks."""
+"""What the tests of both training loops share."""
 
+import gc
 import os
 import random
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from kgss_helpers.training.folder import RunFolder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections() -> Iterator[None]:
+    """A training collects garbage when it ends; in these tests that would take longer than the training."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def train_and_kill(train: Callable[[Path, bool], None], folder: Path, *, times: int, pause: float = 0.2) -> None:
     """Trains in child processes that go on where the one before was killed; the last one may come to its end.
+
+    To be run in a process of its own, since it forks.
 
     Each is killed at random, but not before it has kept something: shortly after that, so that some die while they keep
     the next checkpoint, and some between two of them.
