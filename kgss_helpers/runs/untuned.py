@@ -1,0 +1,81 @@
+"""The exam's rows that need the packaged model but no training: structured queries, proximity, texts, averaging.
+
+python -m kgss_helpers.runs.untuned                  # all of them: about fifteen minutes on two cores
+python -m kgss_helpers.runs.untuned --only averaging # those whose name holds a word
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from kgss_helpers.compute import release_memory
+from kgss_helpers.exam.films import RESULTS, sit
+from kgss_helpers.exam.results import EDITION
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.encoder import SentenceEncoder
+from kgss_helpers.methods.fields import DESCRIPTION, Fields
+from kgss_helpers.methods.pretrained import load_pretrained
+from kgss_helpers.methods.protocol import Encoder, Method
+from kgss_helpers.methods.proximity import AdamicAdar, PersonalisedPageRank, ThreeHops
+from kgss_helpers.methods.smoothing import Smoothed
+from kgss_helpers.methods.structured import StructuredQuery
+from kgss_helpers.methods.text_vectors import TextVectors
+from kgss_helpers.question import Split
+from kgss_helpers.text.documents import documents
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+class KeptDocuments(SentenceEncoder):
+    """Untuned, on documents, each encoded once: a model that is not trained gives a text the same vector always."""
+
+    def __init__(self, vectors: TextVectors) -> None:
+        super().__init__(vectors.model, "skills", name="MiniLM, documents")
+        self.vectors = vectors
+
+    def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
+        """Unit vectors, shape (nodes, dimensions), float32."""
+        return self.vectors(documents(graph, self.style))
+
+
+def methods(model: SentenceTransformer) -> list[Method | Encoder]:
+    """All of them, the cheap ones first."""
+    kept = KeptDocuments(TextVectors(model))
+    return [
+        AdamicAdar(),
+        ThreeHops(),
+        PersonalisedPageRank(),
+        StructuredQuery(model, hard=True),
+        StructuredQuery(model),
+        StructuredQuery(model, subject_types=("genre", "keyword"), name="soft structured query, keywords too"),
+        SentenceEncoder(model, "name", name="MiniLM, names"),
+        Fields(model, (DESCRIPTION,), name="MiniLM, descriptions"),
+        SentenceEncoder(model, "skills", name="MiniLM, documents"),
+        Fields(model, (DESCRIPTION, "skills"), name="MiniLM, descriptions and documents"),
+        Smoothed(kept, hops=1),
+        Smoothed(kept, hops=2),
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m kgss_helpers.runs.untuned", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", default="", help="only methods whose name holds this")
+    options = parser.parse_args(argv)
+    for method in methods(load_pretrained(device="cpu")):
+        if options.only in method.name:
+            for split in reversed(get_args(Split)):
+                result = sit(method, split=split)
+                result.save(RESULTS[EDITION])
+                print(f"{method.name}, {split}: {result.interval()}", flush=True)
+            release_memory()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
