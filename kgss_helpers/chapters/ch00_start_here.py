@@ -1,4 +1,4 @@
-"""For notebook 00: the way from a graph to a search as a picture."""
+"""For notebook 00: the way from a graph to a search as a picture, and the notebooks that are there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kgss_helpers.show.palette import BLACK, BLUE, GREEN, GREY, VERMILION
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -32,3 +33,15 @@ def pipeline() -> Figure:
     axes.set(xlim=(-0.1, 10.1), ylim=(-0.1, 2.1))
     axes.axis("off")
     return figure
+
+
+def road(notebooks: pd.DataFrame) -> str:
+    """The notebooks as a list in Markdown, each with a link and its whole question.
+
+    Args:
+        notebooks: As `kgss_helpers.session.contents` gives them: columns ``notebook``, ``title`` and ``question``.
+    """
+    return "\n".join(
+        f"- {row.notebook[:2]} · [{row.title}]({row.notebook}): *{row.question.replace('*', '')}*"
+        for row in notebooks.itertuples()
+    )
