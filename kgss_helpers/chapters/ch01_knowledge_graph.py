@@ -39,8 +39,8 @@ KINDS = {
         "soft structured query, keywords too", "three-hop counts", "personalised PageRank", "Adamic–Adar",
     ),
     "untuned vectors": (
-        "MiniLM, names", "MiniLM, descriptions", "MiniLM, documents", "MiniLM, fields",
-        "MiniLM, documents, 1 hop of averaging",
+        "MiniLM, names", "MiniLM, descriptions", "MiniLM, documents", "MiniLM, descriptions and documents",
+        "MiniLM, documents, 1 hop of averaging", "MiniLM, documents, 2 hops of averaging",
     ),
 }  # fmt: skip
 """The rows that notebook 01 shows, by what they go by; none of them was trained on this graph."""
@@ -96,8 +96,10 @@ def recorded_rows(split: Split = "test") -> dict[str, ExamResult]:
 
 
 def by_family(results: Iterable[ExamResult], metric: str = "nDCG@10") -> pd.DataFrame:
-    """Families as rows and methods as columns: ``"0.42 [0.36, 0.48]"``."""
-    return pd.DataFrame({result.method: result.row(metric) for result in results})
+    """Families as rows and methods as columns: ``"0.42 [0.36, 0.48]"``, with spaces that do not break."""
+    return pd.DataFrame(
+        {result.method: result.row(metric).str.replace(" ", "\N{NO-BREAK SPACE}") for result in results}
+    )
 
 
 def best_of_each_kind(validation: dict[str, ExamResult], test: dict[str, ExamResult]) -> pd.DataFrame:
