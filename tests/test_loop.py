@@ -250,7 +250,7 @@ def go(folder, resume):
     run.history.to_json(folder / "history.json", double_precision=15)
     np.save(folder / "weights.npy", weights(run))
 
-train_and_kill(go, Path(sys.argv[1]), times=4)
+train_and_kill(go, Path(sys.argv[1]), times=4, pause=0.1)
 """
 
 

@@ -93,8 +93,8 @@ def test_a_missing_file_is_named(kept: Path) -> None:
 
 
 def test_what_was_never_completed_is_no_checkpoint(kept: Path) -> None:
-    (kept / "checkpoint-11").mkdir()
-    (kept / "checkpoint-11" / "weights.bin").write_bytes(b"half")
+    with pytest.raises(OSError, match="No such file"), RunFolder(kept, IDENTITY).checkpoint(11) as checkpoint:
+        (checkpoint / "weights.bin").write_bytes((kept / "missing").read_bytes())
     with pytest.warns(UserWarning, match="checkpoint-11: it was never completed"):
         assert go_on(kept).name == "checkpoint-10"
     keep(kept, 11)
@@ -108,6 +108,18 @@ def test_folders_with_other_names_are_no_checkpoints(kept: Path) -> None:
     assert go_on(kept).name == "checkpoint-10"
     keep(kept, 11)
     assert (kept / "checkpoint-12 (copy)").is_dir()
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_another_program_wrote_is_never_touched(resume: bool, kept: Path) -> None:
+    """The library's trainer names its checkpoints in the same way, and we remove old ones."""
+    others = kept / "checkpoint-500"
+    others.mkdir()
+    (others / "model.safetensors").write_bytes(b"weeks of work")
+    refused = pytest.raises(RunFolderError, match="checkpoint-500 was not written by such a run: choose another folder")
+    with refused, RunFolder(kept, IDENTITY).opened(resume=resume):
+        pass
+    assert (others / "model.safetensors").exists()
 
 
 def test_a_damaged_one_left_behind_goes_when_the_run_has_gone_on(kept: Path) -> None:

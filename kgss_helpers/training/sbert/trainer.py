@@ -290,7 +290,7 @@ def _check_batches(batches: SortedBatches, batch_size: int, *, alone: bool) -> N
         )
     if seen < FEW and is_first_process():
         announce(
-            f"an epoch sees {seen:.0%} of the {counted(len(batches.lengths), 'row')}: rows that share a text or a fact "
-            f"never meet in a batch, so a step has {counted(round(rows_a_step), 'row')} on average, not {batch_size * processes()}. "
-            "Pass a smaller batch_size, or rows that repeat each other less"
+            f"an epoch sees {seen:.0%} of the {counted(len(batches.lengths), 'row')}: those that share a text or fact "
+            f"never meet in a batch, so a step has {counted(round(rows_a_step), 'row')} on average, not "
+            f"{batch_size * processes()}. Pass a smaller batch_size, or rows that repeat each other less"
         )
