@@ -250,12 +250,13 @@ def _digest_of(path: Path) -> str:
 
 @contextmanager
 def _failures_in_words(path: Path) -> Iterator[None]:
-    """What goes wrong in writing comes as three kinds of error, some of many lines; here it becomes one sentence."""
+    """What goes wrong in writing comes as four kinds of error, some of many lines; here it becomes one sentence."""
     try:
         yield
-    except RunFolderError:
-        raise
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except Exception as error:
+        # Of the system, of PyTorch, of safetensors; and tokenizers raises a bare Exception.
+        if not isinstance(error, OSError | RuntimeError | SafetensorError) and type(error) is not Exception:
+            raise
         reason = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
         failure = OSError(f"nothing can be written in {path} ({reason}): make room there, or choose another folder")
         failure.errno = getattr(error, "errno", None)

@@ -127,7 +127,7 @@ def train_sbert(
 
 
 def _named(loss: torch.nn.Module) -> str:
-    """The loss and its settings, as far as it tells them."""
+    """The loss and its settings, as far as it tells them; those that come from the number of processes are not its."""
     settings = loss.get_config_dict() if hasattr(loss, "get_config_dict") else {}
-    listed = ", ".join(f"{key}={value}" for key, value in settings.items())
+    listed = ", ".join(f"{key}={value}" for key, value in settings.items() if key != "gather_across_devices")
     return re.sub(r" at 0x\w+", "", f"{type(loss).__name__}({listed})")
