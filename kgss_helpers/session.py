@@ -35,6 +35,7 @@ def setup(*, seed: int = 0) -> None:
         ("TOKENIZERS_PARALLELISM", "false"),
         ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
         ("TRANSFORMERS_VERBOSITY", "error"),
+        ("OMP_WAIT_POLICY", "PASSIVE"),  # a waiting thread sleeps: spinning, it made a busy machine six times slower
         ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"),  # each keeps its scratch memory; batches have a thousand shapes
     ):
         os.environ.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""The commands that fine-tune on the films: what they write, how they go on, what they refuse; also in two processes."""
+"""The commands that fine-tune on the films: what they write, how they go on, what they refuse; in two processes."""
 
 import json
 import os
@@ -212,9 +212,7 @@ def test_a_run_with_checkpoints_is_not_begun_anew(command: list[str], tmp_path: 
     assert "holds a run already (checkpoint-" in refused([*command, str(tmp_path)], capsys)
 
 
-@pytest.mark.parametrize(
-    "left", ["spaces/epoch-0.npz", "spaces/epoch-7.npz", "checkpoints/checkpoint-9/model.safetensors"]
-)
+@pytest.mark.parametrize("left", ["spaces/epoch-0.npz", "spaces/epoch-7.npz", "checkpoints/checkpoint-9/.begun"])
 def test_what_was_killed_before_its_first_checkpoint_can_begin_again(
     left: str, command: list[str], tmp_path: Path, capsys
 ) -> None:

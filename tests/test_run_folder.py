@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch.utils.data import TensorDataset
 
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
@@ -93,8 +94,8 @@ def test_a_missing_file_is_named(kept: Path) -> None:
 
 
 def test_what_was_never_completed_is_no_checkpoint(kept: Path) -> None:
-    (kept / "checkpoint-11").mkdir()
-    (kept / "checkpoint-11" / "weights.bin").write_bytes(b"half")
+    with pytest.raises(OSError, match="No such file"), RunFolder(kept, IDENTITY).checkpoint(11) as checkpoint:
+        (checkpoint / "weights.bin").write_bytes((kept / "missing").read_bytes())
     with pytest.warns(UserWarning, match="checkpoint-11: it was never completed"):
         assert go_on(kept).name == "checkpoint-10"
     keep(kept, 11)
@@ -108,6 +109,18 @@ def test_folders_with_other_names_are_no_checkpoints(kept: Path) -> None:
     assert go_on(kept).name == "checkpoint-10"
     keep(kept, 11)
     assert (kept / "checkpoint-12 (copy)").is_dir()
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_another_program_wrote_is_never_touched(resume: bool, kept: Path) -> None:
+    """The library's trainer names its checkpoints in the same way, and we remove old ones."""
+    others = kept / "checkpoint-500"
+    others.mkdir()
+    (others / "model.safetensors").write_bytes(b"weeks of work")
+    refused = pytest.raises(RunFolderError, match="checkpoint-500 was not written by such a run: choose another folder")
+    with refused, RunFolder(kept, IDENTITY).opened(resume=resume):
+        pass
+    assert (others / "model.safetensors").exists()
 
 
 def test_a_damaged_one_left_behind_goes_when_the_run_has_gone_on(kept: Path) -> None:
@@ -206,12 +219,26 @@ def test_a_full_disk_is_said_and_the_checkpoint_before_stays(kept: Path, monkeyp
         assert go_on(kept).name == "checkpoint-10"
 
 
-def test_what_libraries_raise_for_a_full_disk_is_one_sentence_too(tmp_path: Path) -> None:
-    words = "[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0\nframe #0: c10::ThrowEnforceNotMet"
-    said = pytest.raises(OSError, match=r"checkpoint-1 \(.*unexpected pos 64 vs 0\): make room")
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (RuntimeError("[enforce fail at inline_container.cc:672] . file write failed\nframe #0: c10"), "write failed"),
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "No space left"),
+        (Exception("No space left on device (os error 28)"), "No space left"),  # of tokenizers
+    ],
+)
+def test_what_libraries_raise_for_a_full_disk_is_one_sentence_too(raised: Exception, words: str, tmp_path) -> None:
+    said = pytest.raises(OSError, match=rf"checkpoint-1 \(.*{words}.*\): make room")
     with said as failure, RunFolder(tmp_path, {}).checkpoint(1):
-        raise RuntimeError(words)
+        raise raised
     assert "frame" not in str(failure.value)
+
+
+@pytest.mark.parametrize("mistake", [TypeError, KeyError, KeyboardInterrupt])
+def test_a_mistake_is_no_full_disk(mistake: type[BaseException], tmp_path: Path) -> None:
+    with pytest.raises(mistake), RunFolder(tmp_path, {}).checkpoint(1):
+        raise mistake
+    assert RunFolder(tmp_path, {}).newest_intact() is None
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:

@@ -1,41 +1,26 @@
-"""Rows that give nothing away, batches without repeats, and a training that can be interrupted."""
+"""Fine-tuning a sentence transformer: everything that the plain loop promises too, and what it learned from."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from datasets import Dataset
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss, SoftmaxLoss
 from trainings import quick_collections  # noqa: F401 - a fixture
 
-from kgss_helpers import exam
-from kgss_helpers.exam.films.families import ALIKE_PHRASINGS, CREDIT_PHRASINGS, PHRASINGS, PROMISING
-from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
 from kgss_helpers.methods.encoder import encode
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.methods.static import static_model
-from kgss_helpers.text.documents import documents
-from kgss_helpers.text.rows import training_rows
 from kgss_helpers.training.folder import RunFolderError
 from kgss_helpers.training.logbook import OnEpochEnd
 from kgss_helpers.training.run import TrainingRun, TrainingUnfinishedError
-from kgss_helpers.training.sbert import SortedBatches, both_directions, train_sbert
-
-TEXTS = ["name", "films", "skills"]
-
-
-@pytest.fixture(scope="module")
-def rows() -> pd.DataFrame:
-    return training_rows(exam.training_graph(), "either", seed=3)
+from kgss_helpers.training.sbert import both_directions, train_sbert
 
 
 @pytest.fixture(scope="module")
@@ -48,256 +33,9 @@ def some_rows() -> pd.DataFrame:
     return rows.assign(positive=[f"the story of the number {number} and of its friends" for number in range(24)])
 
 
-# ------------------------------------------------------------------------------------------------------------- leaks
-
-
-def test_no_row_holds_a_held_out_fact(rows: pd.DataFrame) -> None:
-    split = exam.film_exam()
-    held_out = pd.concat([split.validation, split.test])
-    secret = {frozenset(pair) for pair in zip(held_out["source"], held_out["target"], strict=True)}
-    written = {frozenset(pair) for pair in zip(rows["node_id"], rows["other"], strict=True) if pair[1]}
-    assert len(secret) > 700
-    assert not secret & written
-
-
-def test_no_row_tells_a_held_out_fact_in_words(rows: pd.DataFrame) -> None:
-    """As the last test, but by what is written: the name of the one beside the title of the other."""
-    split = exam.film_exam()
-    names = split.training_graph.nodes.set_index("node_id")["name"]
-    held_out = pd.concat([split.validation, split.test])
-    secret = {
-        (names[source], names[target]) for source, target in zip(held_out["source"], held_out["target"], strict=True)
-    }
-    joined = split.training_graph.triples()
-    known = set(zip(joined["subject"], joined["object"], strict=True))
-    quoted = rows["positive"].str.extract(r"'(.+)'$")[0]
-    written = set(zip(rows["anchor"], quoted, strict=True))
-    assert any(pair in written for pair in known)
-    assert not (secret - known) & written
-
-
-@pytest.mark.parametrize("style", TEXTS)
-def test_documents_hold_no_held_out_fact(style: str) -> None:
-    """Nobody's document names a held-out film, unless the same words are the title of a film that may be known."""
-    split = exam.film_exam()
-    graph = split.training_graph
-    texts = dict(zip(graph.nodes["node_id"], documents(graph, style), strict=True))
-    names = graph.nodes.set_index("node_id")["name"]
-    known = graph.triples().groupby("source")["object"].agg(" | ".join)
-    held_out = split.test[split.test["target"].map(names).str.len() > 12]
-    secret = [
-        (person, film)
-        for person, film in zip(held_out["source"], held_out["target"], strict=True)
-        if names[film] not in known[person]
-    ]
-    assert len(secret) > 100
-    leaks = [(person, film) for person, film in secret if names[film] in texts[person] or names[person] in texts[film]]
-    assert leaks == []
-
-
-def test_rows_and_documents_use_no_phrasing_of_the_exam(rows: pd.DataFrame) -> None:
-    asked = {
-        " ".join(question.text.lower().split())
-        for question in exam.film_exam().questions
-        if question.family != "keyword"
-    }
-    written = {text.lower() for column in ("anchor", "positive") for text in rows[column]}
-    assert not asked & written
-    phrasings = (*PHRASINGS, *PROMISING, *CREDIT_PHRASINGS.values(), *ALIKE_PHRASINGS)
-    patterns = [re.compile(re.sub(r"\\{\w+\\}", "[^']+", re.escape(phrasing.lower())) + "$") for phrasing in phrasings]
-    statements = rows.loc[~rows["relation"].isin(["description"]), "positive"].str.lower().unique()
-    assert [text for text in statements if any(pattern.match(text) for pattern in patterns)] == []
-
-
-# -------------------------------------------------------------------------------------------------------------- rows
-
-
-def test_every_training_edge_is_told_once(rows: pd.DataFrame) -> None:
-    edges = exam.training_graph().edges
-    of_edges = rows[~rows["relation"].isin(["skill", "description"])]
-    from_source = set(zip(of_edges["node_id"], of_edges["relation"], of_edges["other"], strict=True))
-    assert len(of_edges) == len(edges)
-    turned = 0
-    for source, relation, target in edges.itertuples(index=False):
-        assert ((source, relation, target) in from_source) != ((target, relation, source) in from_source)
-        turned += (target, relation, source) in from_source
-    credited = edges["relation"] != HAS_GENRE
-    assert 0.45 < turned / credited.sum() < 0.55
-
-
-def test_the_same_fact_in_other_words_is_the_same_fact(rows: pd.DataFrame) -> None:
-    skill = rows[rows["relation"] == "skill"].groupby("fact")["positive"].nunique()
-    assert skill.max() > len(TEXTS)
-    by_text = rows.groupby(["positive", rows["relation"] == "description"])["fact"].nunique()
-    shared_names = by_text[by_text > 1]
-    assert len(shared_names) < 0.01 * len(by_text)  # two films of one title, two people of one name
-
-
-def test_rows_come_in_several_forms(rows: pd.DataFrame) -> None:
-    keyword = rows[(rows["relation"] == HAS_KEYWORD) & rows["node_id"].str.startswith("project:")]["positive"]
-    shapes = keyword.str.replace(r"'.+'|(?<=: ).+", "…", regex=True).value_counts(normalize=True)
-    assert len(shapes) == 3
-    assert shapes.min() > 0.25
-
-
-def test_rows_are_reproducible_and_differ_by_seed() -> None:
-    graph = exam.training_graph()
-    first, again, other = (training_rows(graph, seed=seed) for seed in (1, 1, 2))
-    pd.testing.assert_frame_equal(first, again)
-    assert not first["positive"].equals(other["positive"])
-    ends, other_ends = (
-        sorted(tuple(sorted(pair)) for pair in zip(rows["node_id"], rows["other"], strict=True))
-        for rows in (first, other)
-    )
-    assert ends == other_ends  # from which of them an edge is told is drawn by lot
-
-
-# ----------------------------------------------------------------------------------------------------------- batches
-
-
-def batches_of(rows: pd.DataFrame, size: int, *, seed: int = 0, epoch: int = 0) -> list[list[int]]:
-    sampler = SortedBatches(Dataset.from_pandas(rows), batch_size=size, drop_last=False, seed=seed)
-    sampler.set_epoch(epoch)
-    found = list(sampler)
-    assert len(found) == len(sampler)
-    return found
-
-
-def test_no_text_occurs_twice_in_a_batch(rows: pd.DataFrame) -> None:
-    part = rows[["anchor", "positive"]].head(4000).reset_index(drop=True)
-    for batch in batches_of(part, 64):
-        texts = part.iloc[batch].to_numpy().ravel()
-        assert len(set(texts)) == len(texts)
-
-
-def test_no_fact_occurs_twice_in_a_batch(rows: pd.DataFrame) -> None:
-    part = rows[rows["relation"] == "skill"].head(4000).reset_index(drop=True)
-    facts = part["fact"].tolist()
-    sampler = SortedBatches(
-        Dataset.from_pandas(part[["anchor", "positive"]]), batch_size=32, drop_last=False, facts=facts
-    )
-    repeats = 0
-    for batch in sampler:
-        of_batch = part.iloc[batch]
-        assert of_batch["fact"].is_unique
-        repeats += len(batch) - of_batch["positive"].str.extract("'(.+)'")[0].nunique()
-    assert repeats > 0  # the same genre in other roles is no repetition
-
-
 def test_facts_must_be_as_many_as_rows(few_rows: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="one fact for each of the 24 rows, not 2"):
         train_sbert(load_pretrained(device="cpu"), few_rows, facts=["a", "b"])
-
-
-def test_nearly_all_rows_are_used_once_an_epoch(rows: pd.DataFrame) -> None:
-    part = rows[["anchor", "positive"]].head(4000).reset_index(drop=True)
-    used = np.concatenate(batches_of(part, 32))
-    assert len(set(used)) == len(used)
-    assert len(used) > 0.95 * len(part)
-
-
-def test_batches_hold_rows_of_like_length(rows: pd.DataFrame) -> None:
-    part = rows[["anchor", "positive"]].head(4000).reset_index(drop=True)
-    lengths = part.apply(lambda column: column.str.len()).max(axis=1).to_numpy()
-    spread = np.mean([np.ptp(lengths[batch]) for batch in batches_of(part, 32)])
-    in_order = np.mean([np.ptp(lengths[start : start + 32]) for start in range(0, len(part), 32)])
-    assert spread < 0.4 * in_order
-
-
-def test_order_depends_on_seed_and_epoch_alone(rows: pd.DataFrame) -> None:
-    part = rows[["anchor", "positive"]].head(500).reset_index(drop=True)
-    assert batches_of(part, 16) == batches_of(part, 16)
-    assert batches_of(part, 16) != batches_of(part, 16, epoch=1)
-    assert batches_of(part, 16) != batches_of(part, 16, seed=1)
-
-
-def test_rows_left_out_of_an_epoch_are_any_rows_not_the_longest() -> None:
-    texts = pd.DataFrame({"anchor": [f"{n:03}" for n in range(100)], "positive": ["x" * n for n in range(1, 101)]})
-    sampler = SortedBatches(Dataset.from_pandas(texts), batch_size=16, drop_last=False)
-    left_out = []
-    for epoch in range(40):
-        sampler.set_epoch(epoch)
-        used = [row for batch in sampler for row in batch]
-        assert len(used) == len(set(used)) == 96
-        left_out += sorted(set(range(100)) - set(used))
-    assert 30 < np.mean(left_out) < 70
-    assert len(set(left_out)) > 60
-
-
-def test_rows_that_all_repeat_a_text_still_give_batches() -> None:
-    rows = pd.DataFrame({"anchor": ["same"] * 6, "positive": [f"other {number}" for number in range(6)]})
-    assert sorted(map(len, batches_of(rows, 3))) == [1, 1]
-
-
-class PlainBatches(SortedBatches):
-    """The same batches, made as one would say it: each row is asked again for each batch. Slow, and the reference."""
-
-    def __init__(self, dataset: Dataset, *, facts: list | None = None, **settings) -> None:
-        super().__init__(dataset, facts=facts, **settings)
-        texts = dataset.to_pandas().to_numpy()
-        self.keys = [{*row, *([("fact", facts[number])] if facts else ())} for number, row in enumerate(texts.tolist())]
-
-    def _pack(self, rows: np.ndarray, wanted: int, *, small: bool = False) -> tuple[list[list[int]], np.ndarray]:
-        full: list[list[int]] = []
-        remaining = rows.tolist()
-        while remaining:
-            batch: list[int] = []
-            later: list[int] = []
-            seen: set = set()
-            for place, row in enumerate(remaining):
-                if not seen.isdisjoint(self.keys[row]):
-                    later.append(row)
-                    continue
-                batch.append(row)
-                seen.update(self.keys[row])
-                if len(batch) == self.rows_a_step:
-                    later += remaining[place + 1 :]
-                    break
-            if len(batch) < self.rows_a_step and not small:
-                break
-            full.append(batch[: len(batch) // self.processes * self.processes])
-            remaining = later
-        return list(filter(None, full))[:wanted], np.array(remaining, dtype=int)
-
-
-@pytest.mark.parametrize("processes", [1, 2, 3])
-def test_batches_are_those_of_the_plain_algorithm(processes: int) -> None:
-    rng = np.random.default_rng(processes)
-    for seed in range(60):
-        count = int(rng.integers(1, 300))
-        anchors, positives, facts = (rng.integers(0, rng.integers(1, 2 * count + 2), count) for _ in range(3))
-        data = Dataset.from_dict(
-            {"anchor": [f"a{n}" * (n % 7 + 1) for n in anchors], "positive": [f"p{n}" * (n % 5 + 1) for n in positives]}
-        )
-        settings = {"batch_size": int(rng.integers(1, 40)), "drop_last": False, "seed": seed, "processes": processes}
-        settings["facts"] = facts.tolist() if seed % 2 else None
-        made = []
-        for sampler in (PlainBatches(data, **settings), SortedBatches(data, **settings)):
-            sampler.set_epoch(seed % 3)
-            try:
-                made.append(list(sampler))
-            except ValueError as error:
-                made.append(str(error))
-        assert made[0] == made[1]
-
-
-@pytest.mark.parametrize("distinct", [20, 60, 200])
-def test_few_distinct_positives_take_no_longer(distinct: int) -> None:
-    """Looking at each row again for each batch took 26 seconds for this."""
-    positives = [f"positive {n % distinct}" for n in range(32_000)]
-    sampler = SortedBatches(
-        Dataset.from_dict({"anchor": [f"anchor {n}" for n in range(32_000)], "positive": positives}),
-        batch_size=64,
-        drop_last=False,
-    )
-    started = time.process_time()
-    seen, rows_a_step = sampler.coverage()
-    assert time.process_time() - started < 1
-    assert rows_a_step == pytest.approx(min(distinct, 64), abs=0.5)
-    assert seen == pytest.approx(min(distinct, 64) / 64, abs=0.01)
-
-
-# ---------------------------------------------------------------------------------------------------------- training
 
 
 @pytest.fixture(scope="module")

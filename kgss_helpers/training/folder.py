@@ -1,8 +1,8 @@
 """The folder of a run: locked while one works in it, and no checkpoint in it is believed without a look at its digests.
 
 A checkpoint is a folder named after its steps, ``checkpoint-120``. Its files are written first and ``manifest.json``
-last, which holds the SHA-256 of each and what the run is: a checkpoint without one was never completed. Nothing in a
-checkpoint that our loops read is a pickle, and what another library reads has been checked before.
+last, which holds the SHA-256 of each and what the run is: a checkpoint without one was never completed. No file of it
+that our loops read is a pickle, and what another library reads has been checked before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from safetensors import SafetensorError
 from kgss_helpers.compute import is_first_process
 from kgss_helpers.files import announce, write_whole
 
-MANIFEST, LOCK, HOLDER = "manifest.json", ".lock", ".holder"
+MANIFEST, BEGUN, LOCK, HOLDER = "manifest.json", ".begun", ".lock", ".holder"
 KEPT = 2
 """So many checkpoints are kept: should the last one be damaged, there is one before it."""
 
@@ -89,13 +89,16 @@ class RunFolder:
         Under torchrun, every process opens it, and the first one locks it.
 
         Raises:
-            RunFolderError: It is in use or holds another run; or a new run is wanted and it holds one already; or there
-                is nothing to resume.
+            RunFolderError: It is in use, or holds another run or another program's checkpoints; or a new run is wanted
+                and it holds one already; or there is nothing to resume.
             OSError: Nothing can be written there.
         """
         if self.path is None and resume:
             raise RunFolderError("nothing to resume from: pass the checkpoint_dir of the run that was interrupted")
         with locked(self.path) if self.path and is_first_process() else nullcontext():
+            for path in self._newest_first():
+                if not _is_ours(path):
+                    raise RunFolderError(f"{path} was not written by such a run: choose another folder")
             if resume:
                 yield self._to_go_on_from()
             else:
@@ -116,6 +119,7 @@ class RunFolder:
         path = self.path / f"checkpoint-{steps}"
         with _failures_in_words(path):
             path.mkdir(parents=True, exist_ok=True)
+            (path / BEGUN).touch()
             yield path
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()
@@ -190,6 +194,11 @@ def problem_of(checkpoint: Path) -> str:
     return ""
 
 
+def _is_ours(checkpoint: Path) -> bool:
+    """Whether it may be written over, and removed when it is old: others name their checkpoints in the same way."""
+    return (checkpoint / MANIFEST).exists() or (checkpoint / BEGUN).exists() or not any(checkpoint.iterdir())
+
+
 def fingerprint(*data: Any) -> str:
     """A short digest of tensors, arrays, tables and lists; of another data set, its kind and its length."""
     digest = hashlib.sha256()
@@ -222,6 +231,7 @@ def _seal(checkpoint: Path, identity: Mapping[str, Any]) -> None:
     files = {name: _digest_of(checkpoint / name) for name in names if name != MANIFEST}
     content = {"files": files, "run": dict(identity)}
     write_whole(checkpoint / MANIFEST, json.dumps(content | {"digest": fingerprint(str(content))}, indent=1))
+    (checkpoint / BEGUN).unlink(missing_ok=True)
 
 
 def _manifest(checkpoint: Path) -> dict[str, Any]:
@@ -240,12 +250,13 @@ def _digest_of(path: Path) -> str:
 
 @contextmanager
 def _failures_in_words(path: Path) -> Iterator[None]:
-    """What goes wrong in writing comes as three kinds of error, some of many lines; here it becomes one sentence."""
+    """What goes wrong in writing comes as four kinds of error, some of many lines; here it becomes one sentence."""
     try:
         yield
-    except RunFolderError:
-        raise
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except Exception as error:
+        # Of the system, of PyTorch, of safetensors; and tokenizers raises a bare Exception.
+        if not isinstance(error, OSError | RuntimeError | SafetensorError) and type(error) is not Exception:
+            raise
         reason = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
         failure = OSError(f"nothing can be written in {path} ({reason}): make room there, or choose another folder")
         failure.errno = getattr(error, "errno", None)

@@ -120,7 +120,8 @@ def train(
         checkpoint_dir: Where to keep the state after each epoch; none is kept if not given.
         save_every: Keep it after so many steps too.
         resume: Go on from the last intact checkpoint there, to the same numbers as without interruption.
-        identity: What else makes it this run and no other, by name.
+        identity: What else makes it this run and no other, by name; so for data of another kind than tensors, of which
+            only the number of rows is looked at.
         on_epoch_end: Called with the model, in eval mode, and the number of epochs done, before the first one with 0;
             what it returns joins the history. Under torchrun the first process calls it, and the others wait.
         on_log: Called with the history so far whenever a loss joins it: to draw it, or `print_last`.
@@ -172,8 +173,8 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * share_of_rate(step, total, warmup)
             loss = objective(send_to_device(data[rows], there))
-            accelerator.backward(loss)
-            gradient = accelerator.clip_grad_norm_(trained, max_grad_norm)
+            loss.backward()
+            gradient = torch.nn.utils.clip_grad_norm_(trained, max_grad_norm)
             # One look at both numbers, since on a GPU each look waits for all that has been asked of it.
             loss, gradient = torch.stack([accelerator.reduce(loss.detach(), "mean"), gradient]).tolist()
             logbook.check(loss, gradient)

@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
+from kgss_helpers.compute import is_first_process, processes
+from kgss_helpers.files import announce, counted
+
 POOL = 40
 """So many batches are drawn at random, and then sorted by length among themselves."""
+FEW = 0.5
+"""An epoch that sees a smaller share of the rows is worth a warning."""
 WINDOW = 512
 """So many rows at a time are asked whether a batch has room for them."""
 
@@ -118,6 +123,44 @@ class SortedBatches(DefaultBatchSampler):
                 if len(step) == self.rows_a_step:
                     return step
         return step
+
+
+def check_rows(rows: pd.DataFrame, facts: Sequence[object] | np.ndarray | None) -> None:
+    """Raises ValueError for rows that nothing can be learned from: none, an empty text, facts of another number."""
+    texts = rows.select_dtypes(exclude="number")
+    if rows.empty or texts.shape[1] < 2:
+        raise ValueError("rows must have at least two columns of text and at least one row")
+    empty = texts.apply(lambda column: column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
+    if empty.any():
+        row, column = np.argwhere(empty)[0]
+        raise ValueError(f"row {rows.index[row]}: {texts.columns[column]} is empty; fill it in or leave the row out")
+    if facts is not None and len(facts) != len(rows):
+        raise ValueError(f"there must be one fact for each of the {len(rows)} rows, not {len(facts)}")
+
+
+def check_batches(batches: SortedBatches, batch_size: int, *, alone: bool) -> None:
+    """Says what an epoch leaves out.
+
+    Args:
+        batches: Of which those of the first epoch are looked at.
+        batch_size: What was asked for.
+        alone: Whether the rows bring neither a negative nor a label with them.
+
+    Raises:
+        ValueError: They are alone in their batches as well.
+    """
+    seen, rows_a_step = batches.coverage()
+    if alone and rows_a_step == 1:
+        raise ValueError(
+            "no two rows meet in a batch, so no anchor has a negative: pass a larger batch_size, rows that do not all "
+            "share a text or a fact, or a column of hard negatives"
+        )
+    if seen < FEW and is_first_process():
+        announce(
+            f"an epoch sees {seen:.0%} of the {counted(len(batches.lengths), 'row')}: those that share a text or fact "
+            f"never meet in a batch, so a step has {counted(round(rows_a_step), 'row')} on average, not "
+            f"{batch_size * processes()}. Pass a smaller batch_size, or rows that repeat each other less"
+        )
 
 
 def _sharing(keys: np.ndarray) -> list[list[np.ndarray]]:

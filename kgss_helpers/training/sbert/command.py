@@ -27,7 +27,7 @@ from kgss_helpers.training.folder import RunFolderError, locked
 from kgss_helpers.training.logbook import OnEpochEnd
 from kgss_helpers.training.monitors import check_monitors
 from kgss_helpers.training.run import INTERRUPTED, TrainingRun
-from kgss_helpers.training.sbert.trainer import train_sbert
+from kgss_helpers.training.sbert.train import train_sbert
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
