@@ -1,1 +1,1 @@
-"""The training loops, one file a model, and what they share. Each returns a `TrainingRun`."""
+"""The training loops: one short file a model on `loop`, and ``sbert`` on its library's trainer."""

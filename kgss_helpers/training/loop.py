@@ -256,6 +256,8 @@ def _restored(folder: RunFolder, model: torch.nn.Module) -> str:
 def _accelerator(device: torch.device, *, bf16: bool, monitors: Sequence[str]) -> Accelerator:
     # A training before this one, in the same process, may have been of another precision or on another device.
     AcceleratorState._reset_state(reset_partial_state=True)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # whose random numbers are kept
     return Accelerator(
         cpu=device.type == "cpu",
         mixed_precision="bf16" if bf16 and has_bf16(device.type) else "no",

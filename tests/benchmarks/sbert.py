@@ -70,8 +70,8 @@ def main() -> None:
         seconds[name] = loop(rows, options.steps, options.batch_size, device)
         speed = options.steps * options.batch_size / seconds[name]
         print(f"{name:24}{seconds[name]:8.1f} s{speed:10.0f} rows a second on {device}", flush=True)
-    theirs, ours_ = seconds.values()
-    print(f"{'ratio':24}{theirs / ours_:8.2f}")
+    library_took, ours_took = seconds.values()
+    print(f"{'ratio':24}{library_took / ours_took:8.2f}")
 
 
 if __name__ == "__main__":
