@@ -75,8 +75,8 @@ def shared_subjects(graph: KnowledgeGraph, anchor: str, relation: str = HAS_KEYW
     edges = graph.edges[graph.edges["relation"] == relation]
     holders = edges["source"].nunique()
     rarity = np.log(holders / edges["target"].value_counts())
-    own = edges["target"][edges["source"] == anchor]
-    shared = edges[edges["target"].isin(own)]
+    kept = edges["target"][edges["source"] == anchor]
+    shared = edges[edges["target"].isin(kept)]
     score = shared["target"].map(rarity).groupby(shared["source"]).sum()
     return graph.nodes["node_id"].map(score).fillna(-np.inf).to_numpy(dtype=float)
 
