@@ -18,8 +18,9 @@ from trainings import quick_collections  # noqa: F401 - a fixture
 
 from kgss_helpers import exam
 from kgss_helpers.compute import has_bf16, is_first_process, pick_device, processes
+from kgss_helpers.exam.films import FilmExam
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
-from kgss_helpers.graph import EdgeSplit, KnowledgeGraph
+from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.encoder import encode
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.methods.static import static_model
@@ -53,13 +54,13 @@ def small_graph() -> KnowledgeGraph:
 def small_exam(small_graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small graph and two questions in the place of the films and their exam."""
     nothing = small_graph.edges.head(0)
-    split = EdgeSplit(small_graph.edges, nothing, nothing, small_graph)
     asked = tuple(
         Question(part, "role and genre", part, "somebody who directs", "person", {"person:0": 1, "person:2": 1})
         for part in ("validation", "test")
     )
+    small = FilmExam(1, small_graph, small_graph, small_graph, nothing, nothing, frozenset(), asked)
     for module in (exam, exam.films, epochs):
-        monkeypatch.setattr(module, "film_exam", lambda: (split, asked))
+        monkeypatch.setattr(module, "film_exam", lambda edition: small)
 
 
 @pytest.fixture(scope="module")

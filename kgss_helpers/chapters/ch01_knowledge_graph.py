@@ -39,7 +39,8 @@ KINDS = {
         "soft structured query, keywords too", "three-hop counts", "personalised PageRank", "Adamic–Adar",
     ),
     "untuned vectors": (
-        "MiniLM, names", "MiniLM, descriptions", "MiniLM, documents",
+        "MiniLM, names", "MiniLM, descriptions", "MiniLM, documents", "MiniLM, descriptions and documents",
+        "MiniLM, documents, 1 hop of averaging", "MiniLM, documents, 2 hops of averaging",
     ),
 }  # fmt: skip
 """The rows that notebook 01 shows, by what they go by; none of them was trained on this graph."""

@@ -19,6 +19,7 @@ import pandas as pd
 from datasets import Dataset
 
 from kgss_helpers import exam
+from kgss_helpers.exam.films import RUNS_EDITION
 from kgss_helpers.files import DATA, slug, write_whole
 from kgss_helpers.methods.encoder import embed
 from kgss_helpers.methods.pretrained import load_pretrained
@@ -101,19 +102,20 @@ def run(name: str, setting: Setting, folder: Path | str = RESULTS) -> dict[str, 
     model = load_pretrained()
     cost = train(model, setting) if setting.rows else {"rows": 0, "seconds": 0}
     write_whole(Path(folder) / f"{slug(name)}.json", json.dumps({"name": name, **asdict(setting), **cost}) + "\n")
-    graph, questions = exam.training_graph(edition=1), exam.film_exam(edition=1).questions
+    the_exam = exam.film_exam(edition=RUNS_EDITION)
+    graph, questions = the_exam.training_graph, the_exam.questions
     asked = [question.text for question in questions]
     for style in STYLES if name == "untuned" or name.startswith("best") else STYLES[1:]:
         space = embed(model, graph, documents(graph, style), asked, name=f"{name}, {style}", bf16=True)
         for split in get_args(Split):
-            exam.sit(space, split=split, questions=questions, edition=1).save(Path(folder) / SCORES)
+            exam.sit(space, split=split, questions=questions, edition=RUNS_EDITION).save(Path(folder) / SCORES)
     return cost
 
 
 def train(model: SentenceTransformer, setting: Setting) -> dict[str, float]:
     """Trains the model in place; returns rows and seconds, mining included."""
     started = time.perf_counter()
-    graph = exam.training_graph(edition=1)
+    graph = exam.training_graph(edition=RUNS_EDITION)
     rows = chosen(training_rows(graph, "either", seed=setting.seed), setting)
     if setting.negatives:
         more = {"model": model} if setting.negatives == "mined" else {"seed": setting.seed}

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers.exam import film_exam, sit
+from kgss_helpers.exam.films import RUNS_EDITION
 from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.films.roles import SKILLS
 from kgss_helpers.graph import KnowledgeGraph
@@ -47,7 +48,7 @@ RETRIEVAL = (
 
 def questions_kept() -> list[str]:
     """Every text whose vector is kept: skills, the questions of the retrieval test, the exam's."""
-    asked = [question.text for question in film_exam(edition=1).questions]
+    asked = [question.text for question in film_exam(edition=RUNS_EDITION).questions]
     return list(dict.fromkeys([*SKILLS.values(), *RETRIEVAL, *asked]))
 
 
@@ -75,7 +76,7 @@ class EpochRecorder:
         name = space_name(epoch)
         space = embed(model, self.graph, self.texts, self.questions, name=name, bf16=self.bf16)
         space.save(self.folder / f"epoch-{epoch}.npz")
-        result = sit(space, split="validation", graph=self.graph, questions=film_exam(edition=1).questions)
+        result = sit(space, split="validation", graph=self.graph, questions=film_exam(edition=RUNS_EDITION).questions)
         return {family: round(float(scores.mean()), 4) for family, scores in result.by_family().items()}
 
 

@@ -91,7 +91,7 @@ def _run(options: argparse.Namespace, extras: Extras | None) -> int:
     if held and not options.resume and is_first_process():
         raise RunFolderError(f"{folder} holds a run already ({held}): pass --resume or another --output")
     complete = all((folder / name).exists() for name in written)
-    rows = training_rows(exam.training_graph(edition=1), options.rows, seed=options.seed)
+    rows = training_rows(exam.training_graph(edition=exam.films.RUNS_EDITION), options.rows, seed=options.seed)
     settings = {key: value for key, value in vars(options).items() if key not in MAY_CHANGE}
     trained = train_sbert(
         load_pretrained(options.model, device=pick_device(options.device)), rows[["anchor", "positive"]],
