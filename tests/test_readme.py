@@ -44,7 +44,7 @@ def run(code: str) -> tuple[str, dict[str, object]]:
 
 
 def test_every_snippet_is_run_here() -> None:
-    assert len(snippets(README)) == 1
+    assert len(snippets(README)) == 2
     assert len(snippets(CONTRIBUTING)) == 1
 
 
@@ -52,8 +52,9 @@ def test_own_graph_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "nodes.csv").write_text(NODES, encoding="utf-8")
     (tmp_path / "edges.csv").write_text(EDGES, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    printed, names = run(snippets(README)[0])
+    printed, names = run("".join(snippets(README)))  # the second goes on with the first
     assert "person" in printed
+    assert len(re.findall(r"all families +nDCG@10", printed)) == 2  # a summary for each method
     assert len(re.findall(r"^0 +Ada +person", printed, re.MULTILINE)) == 2  # both methods find her first
     assert len(names["graph"].edges) == 2
 

@@ -1,8 +1,9 @@
 """A text for each node, which says no more than the graph holds."""
 
 import pytest
-from helpers import small_films
+from helpers import small_films, tables
 
+from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.text.documents import documents
 
 STYLES = ["name", "films", "skills"]
@@ -63,3 +64,10 @@ def test_a_fact_that_is_taken_away_leaves_every_text(graph, style):
     assert text["p2"] == "Bo Ray"
     assert [node for node, said in text.items() if "Green Hill" in said] == ["f3"]
     assert "Bo Ray" not in text["f3"]
+
+
+def test_relations_that_are_no_roles_are_said_as_they_stand() -> None:
+    nodes = [("a", "person", "Anna", ""), ("b", "team", "Civil works", ""), ("c", "thing", "Long bridge", "")]
+    graph = KnowledgeGraph(*tables(nodes, [("a", "member of", "b"), ("a", "works_on", "c")]), name="works")
+    for style in ("films", "skills"):
+        assert documents(graph, style)[0] == "Anna. member of Civil works. works on Long bridge"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Literal, get_args
 
-from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
+from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD, SKILLS
 from kgss_helpers.films.skills import credits_of, skill_phrases, skills_of
 from kgss_helpers.films.wording import ABOUT_KEYWORDS, CREDITED_IN, OF_GENRES, ROLE_IN
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.text.sentences import listed
+from kgss_helpers.text.sentences import listed, verb
 
 Style = Literal["name", "films", "skills"]
 
@@ -22,7 +22,7 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
         style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords, and
             what describes them. ``"skills"``: projects likewise; of people with skills (a role in a genre, from
             `SKILLED_FROM` credits on) nothing except these, the most frequent first; of others only where they were
-            credited, since one credit is no skill.
+            credited, since one credit is no skill. A relation that is no role is said as it stands in both.
         most: How many genres and films are listed at most, and half of the keywords.
 
     Raises:
@@ -56,7 +56,7 @@ def _said_of_projects(graph: KnowledgeGraph, most: int) -> dict[str, list[str]]:
 def _said_of_people(graph: KnowledgeGraph, names: dict[str, str], form: str, most: int) -> dict[str, list[str]]:
     def say(role: str, projects: list[str]) -> str:
         titles = listed([names[project] for project in projects[:most]])
-        return form.format(role=role, titles=titles)
+        return form.format(role=role, titles=titles) if role in SKILLS else f"{verb(role)} {titles}"
 
     return {
         person: [say(role, projects) for role, projects in by_role.items()]
