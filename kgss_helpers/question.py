@@ -80,7 +80,7 @@ def load_questions(path: Path | str) -> list[Question]:
             question = Question(**{**record, "exclude": tuple(exclude) if isinstance(exclude, list) else exclude})
         except TypeError as error:
             raise GraphError(f"{where}: {str(error).replace('Question.__init__() ', '')}") from None
-        wrong = _what_is_wrong(question)
+        wrong = what_is_wrong(question)
         if wrong:
             raise GraphError(f"{where}: {wrong}")
         if question.question_id in seen:
@@ -92,7 +92,7 @@ def load_questions(path: Path | str) -> list[Question]:
     return questions
 
 
-def _what_is_wrong(question: Question) -> str:
+def what_is_wrong(question: Question) -> str:
     """What keeps a question from being asked and marked, or an empty string."""
     for name in ("question_id", "family", "text", "node_type"):
         value = getattr(question, name)

@@ -452,6 +452,8 @@ def test_variants_have_a_table_of_their_own():
     assert list(shown.columns) == ["as written", "misspelt-1", "misspelt-2", "hungarian"]
     popular = shown.loc["popularity"]
     assert popular["as written"] == popular["misspelt-1"]
+    means = [float(cell.split()[0]) for cell in shown["as written"]]
+    assert means == sorted(means)
 
 
 def test_the_first_edition_keeps_its_table():

@@ -74,6 +74,23 @@ def test_cost_and_what_is_seen_are_kept(result, tmp_path):
     assert set(result.cost_row()) == {""}
 
 
+def test_what_is_neither_learned_nor_kept_costs_nothing_beforehand(result):
+    shown = replace(result, cost=Cost(0.0, 0.0, 8.04)).cost_row()
+    assert shown.to_dict() == {"seconds": "", "bytes a node": "", "ms a question": "8.0", "sees": ""}
+
+
+def test_another_methods_file_is_not_overwritten(result, tmp_path):
+    path = replace(result, method="shared words").save(tmp_path)
+    kept = path.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"shared-words\.test\.json holds the result of 'shared words', not of 'Shared"
+    ):
+        replace(result, method="Shared  Words!").save(tmp_path)
+    assert path.read_bytes() == kept
+    path.write_text("{cut", encoding="utf-8")
+    assert replace(result, method="Shared  Words!").save(tmp_path) == path
+
+
 def test_a_result_of_another_edition_is_refused_by_name(result, tmp_path):
     replace(result, edition=1).save(tmp_path)
     with pytest.raises(
@@ -100,6 +117,9 @@ def test_variants_count_in_no_family(result):
     assert mixed.summary().set_index("family")["questions"].to_dict() == {"plot": 2, "credit": 1, ALL: 3}
     assert mixed.variant_row("MRR").to_dict() == {"as written": "0.20 [0.20, 0.20]", "misspelt-1": "0.20 [0.20, 0.20]"}
     assert result.variant_row().empty
+    assert mixed.variant_families() == ("credit",)
+    assert mixed.mean_as_written("MRR") == pytest.approx(0.2)
+    assert (result.variant_families(), result.mean_as_written()) == ((), float("-inf"))
 
 
 def test_nothing_is_recorded_in_an_empty_folder(tmp_path):

@@ -9,7 +9,7 @@ from helpers import Compass, Fixed, Oracle, question, tables, tiny_graph
 
 from kgss_helpers import exam
 from kgss_helpers.exam.results import ALL, METRICS
-from kgss_helpers.exam.sitting import RANKED, evaluate, rank, sit
+from kgss_helpers.exam.sitting import RANKED, answers, evaluate, rank, sit
 from kgss_helpers.graph import KnowledgeGraph
 
 LETTERS = [f"n{number:03}" for number in range(150)]
@@ -89,7 +89,15 @@ def test_only_the_right_type_is_ranked_without_anchor_and_known_answers(graph):
     assert rank([question(node_type="person")], scores, graph)["q"] == ["p1", "p0"]
     asked = question(anchor="f5", exclude=("f4", "f1"))
     assert rank([asked], scores, graph)["q"] == ["f3", "f2", "f0"]
-    assert rank([question(node_type="keyword")], scores, graph)["q"] == []
+
+
+@pytest.mark.parametrize(
+    ("node_type", "nearest"), [("Person", "; did you mean 'person'?"), ("keyword", ""), (None, "")]
+)
+def test_a_type_that_the_graph_lacks_is_refused(graph, node_type, nearest):
+    with pytest.raises(ValueError, match=r"question 'q': no node has the type .* tiny has person, project") as caught:
+        rank([question(), question(node_type=node_type)], np.zeros((2, 8)), graph)
+    assert str(caught.value).endswith("person, project" + nearest)
 
 
 def test_what_is_not_found_is_not_ranked(graph):
@@ -166,6 +174,31 @@ def test_a_split_without_questions_is_refused(graph):
         sit(Oracle(), split="validation", graph=graph, questions=[question()])
     with pytest.raises(ValueError, match="there are no test questions"):
         sit(Oracle(), graph=graph, questions=[])
+
+
+def test_an_unknown_split_is_refused(graph):
+    with pytest.raises(ValueError, match="unknown split 'tst'; there are validation, test"):
+        sit(Oracle(), split="tst", graph=graph, questions=[question()])
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ([question(node_type="Person")], "'q': no node has the type 'Person'; tiny has .*; did you mean 'person'"),
+        ([question(node_type=None)], "'q': 'node_type' must be a text"),
+        ([question(relevant={})], "'q': a question without a right answer"),
+        ([question(relevant={"f0": 0})], "'q': 'relevant' must give"),
+        ([question(), question("other"), question()], "'q' is there twice"),
+        ([question(relevant={"f0": 1, "f9": 1})], "'q': its right answer 'f9' is no node of tiny"),
+        (
+            [question(relevant={"p0": 1})],
+            "'q': it asks for the type 'project', but its right answer 'p0' is a 'person'",
+        ),
+    ],
+)
+def test_a_question_that_could_only_score_zero_is_refused(graph, asked, message):
+    with pytest.raises(ValueError, match=message):
+        sit(Oracle(), graph=graph, questions=asked)
 
 
 def test_only_questions_of_the_split_are_asked(graph):
@@ -278,13 +311,29 @@ def test_newcomers_are_ranked_among_themselves_by_who_never_met_them(graph, newc
 
 def test_who_is_asked_about_newcomers_alone_learns_from_the_training_graph(graph, newcomer_graph):
     method = Watched()
-    sit(method, graph=graph, questions=[question("new", {"p2": 1}, text="east")], newcomer_graph=newcomer_graph)
+    sit(
+        method,
+        graph=graph,
+        questions=[question("new", {"p2": 1}, node_type="person", text="east")],
+        newcomer_graph=newcomer_graph,
+    )
     assert method.fitted == [graph]
 
 
+def test_known_nodes_and_newcomers_cannot_be_right_together(graph, newcomer_graph):
+    both = question("both", {"p2": 1, "p0": 1}, node_type="person")
+    with pytest.raises(ValueError, match="'both': its right answer 'p0' is known and others are newcomers"):
+        sit(Oracle(), graph=graph, questions=[both], newcomer_graph=newcomer_graph)
+    lost = question("lost", {"p9": 1}, node_type="person")
+    with pytest.raises(ValueError, match=r"'lost': its right answer 'p9' is no node of tiny$"):
+        sit(Oracle(), graph=graph, questions=[lost], newcomer_graph=newcomer_graph)
+
+
 def test_a_question_about_newcomers_needs_their_graph(graph):
+    with pytest.raises(ValueError, match=r"'new': its right answer 'p2' is no node of tiny; .* newcomer_graph="):
+        sit(Oracle(), graph=graph, questions=[question("new", {"p2": 1}, node_type="person")])
     with pytest.raises(ValueError, match=r"no right answer of 'new' is in tiny; .* newcomer_graph="):
-        sit(Oracle(), graph=graph, questions=[question("new", {"p2": 1})])
+        answers(Oracle(), [question("new", {"p2": 1}, node_type="person")], graph)
 
 
 def test_only_some_nodes_are_ranked_if_so_wished(graph):

@@ -71,6 +71,49 @@ def test_methods_and_encoders_are_told_apart(compass):
     assert not isinstance(compass, Method)
 
 
+class Nameless:
+    def score(self, questions, graph):
+        return np.zeros((len(questions), len(graph.nodes)))
+
+
+class Speechless:
+    name = "speechless"
+
+    def fit(self, graph):
+        return self
+
+    def encode_nodes(self, graph):
+        return np.zeros((len(graph.nodes), 2))
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (Nameless(), "Nameless lacks a name: give it an attribute 'name'"),
+        (Speechless(), "Speechless is no method: .* lacks score, encode_queries$"),
+        (object(), "object is no method: .* lacks score, fit, encode_nodes, encode_queries$"),
+        (Random, r"Random is a class; .*: Random\(\)$"),
+    ],
+)
+def test_what_is_no_method_is_told_what_it_lacks(graph, method, message):
+    with pytest.raises(ValueError, match=message):
+        sit(method, graph=graph, questions=[question()])
+    with pytest.raises(ValueError, match=message):
+        answer(method, "east", graph)
+
+
+def test_vectors_must_have_the_length_one_or_zero(graph, compass):
+    compass.nodes[3] = [0, 1.0005]
+    scores_of(compass, [question(text="east")], graph)
+    compass.nodes[3] = [0, 3]
+    with pytest.raises(ValueError, match=r"compass must give unit vectors .* for nodes, gave one of length 3 in row 3"):
+        scores_of(compass, [question(text="east")], graph)
+    compass.nodes[3] = 0
+    compass.texts["east"] = [0.5, 0]
+    with pytest.raises(ValueError, match=r"for questions, gave one of length 0\.5 in row 1"):
+        scores_of(compass, [question(text="north"), question(text="east")], graph)
+
+
 # ---- any question ------------------------------------------------------------------------------------------------
 
 

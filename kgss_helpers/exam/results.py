@@ -25,9 +25,10 @@ class Cost:
     """What a sitting took, in seconds of processor time: it differs from machine to machine.
 
     Attributes:
-        seconds: To learn, and to make the vectors of all nodes where there are any.
-        bytes_a_node: What is kept for each node.
-        milliseconds: To answer one question.
+        seconds: To learn, and to make the vectors of all nodes where there are any; 0 for what works only once it is
+            asked.
+        bytes_a_node: What is kept for each node between questions; 0 where nothing is.
+        milliseconds: To answer one question; the work of a method that keeps nothing is all in here.
     """
 
     seconds: float
@@ -35,8 +36,15 @@ class Cost:
     milliseconds: float
 
     def row(self) -> pd.Series:
-        """Rounded, as text for the table."""
-        rounded = (f"{self.seconds:.1f}", f"{self.bytes_a_node:,.0f}", f"{self.milliseconds:.1f}")
+        """Rounded, as text for the table; empty where nothing was done or kept beforehand.
+
+        A method that embeds texts while it scores took its time all the same: it is in the milliseconds.
+        """
+        rounded = (
+            f"{self.seconds:.1f}" if self.seconds else "",
+            f"{self.bytes_a_node:,.0f}" if self.bytes_a_node else "",
+            f"{self.milliseconds:.1f}",
+        )
         return pd.Series(rounded, index=["seconds", "bytes a node", "ms a question"])
 
 
@@ -125,20 +133,53 @@ class ExamResult:
 
         Each is the mean over the families that have variants.
         """
-        variants = [variant for variant in self.scores.get("variant", pd.Series(dtype=str)).unique() if variant]
-        families = {family for variant in variants for family in self.by_family(metric, variant=variant)}
-        as_written = [part for family, part in self.by_family(metric).items() if family in families]
-        shown = {"as written": str(mean_interval(*as_written))} if as_written else {}
-        shown |= {variant: str(self.interval(metric=metric, variant=variant)) for variant in variants}
+        as_written = self._as_written(metric)
+        shown = {"as written": str(mean_interval(*as_written.values()))} if as_written else {}
+        shown |= {variant: str(self.interval(metric=metric, variant=variant)) for variant in self._variants()}
         return pd.Series(shown, name=self.method, dtype=object)
 
+    def variant_families(self) -> tuple[str, ...]:
+        """The families whose questions were put differently too."""
+        return tuple(self._as_written(METRICS[0]))
+
+    def mean_as_written(self, metric: str = "nDCG@10") -> float:
+        """Of the families that have variants, the questions as they were written; minus infinity if there are none."""
+        means = [part.mean() for part in self._as_written(metric).values()]
+        return float(sum(means) / len(means)) if means else float("-inf")
+
+    def _variants(self) -> list[str]:
+        return [variant for variant in self.scores.get("variant", pd.Series(dtype=str)).unique() if variant]
+
+    def _as_written(self, metric: str) -> dict[str, pd.Series]:
+        families = {family for variant in self._variants() for family in self.by_family(metric, variant=variant)}
+        return {family: part for family, part in self.by_family(metric).items() if family in families}
+
     def save(self, folder: Path | str) -> Path:
-        """Writes ``METHOD.SPLIT.json`` whole or not at all; returns the path."""
+        """Writes ``METHOD.SPLIT.json`` whole or not at all; returns the path.
+
+        Raises:
+            ValueError: The file there is of another method, whose name differs in signs or case alone.
+        """
+        path = Path(folder) / f"{slug(self.method)}.{self.split}.json"
+        other = _method_of(path)
+        if other not in (None, self.method):
+            raise ValueError(
+                f"{path.name} holds the result of {other!r}, not of {self.method!r}: give the method another name, or "
+                "delete the file"
+            )
         scores = self.scores.round(4).to_dict("list")
         content: dict[str, object] = {"method": self.method, "split": self.split, "edition": self.edition}
         content |= {"sees": self.sees, "cost": asdict(self.cost) if self.cost else None, "scores": scores}
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
-        return write_whole(Path(folder) / f"{slug(self.method)}.{self.split}.json", text)
+        return write_whole(path, text)
+
+
+def _method_of(path: Path) -> str | None:
+    """Whose result a file holds; None where there is no file, or a damaged one."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["method"])
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
 
 
 def difference(first: ExamResult, second: ExamResult, family: str, metric: str = "nDCG@10") -> Interval:

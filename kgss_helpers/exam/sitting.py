@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import numpy as np
 import pandas as pd
 
 from kgss_helpers.exam.results import METRICS, Cost, ExamResult
-from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.protocol import Encoder, Method, scores_of, sees
-from kgss_helpers.question import Question, Split
+from kgss_helpers.graph import GraphError, KnowledgeGraph
+from kgss_helpers.methods.protocol import Encoder, Method, require_method, scores_of, sees
+from kgss_helpers.question import Question, Split, what_is_wrong
 from kgss_helpers.space import best
 
 RANKED = 100
@@ -45,16 +45,72 @@ def sit(
             answers are such newcomers is asked of this graph, and newcomers alone are ranked.
 
     Raises:
-        ValueError: The scores have the wrong shape or are not numbers, or there are no questions in the split.
+        ValueError: The method lacks something or its scores have the wrong shape or are not numbers; there are no
+            questions in the split, or one that cannot be asked and marked (see `require_askable`).
     """
+    if split not in get_args(Split):
+        raise ValueError(f"unknown split {split!r}; there are {', '.join(get_args(Split))}")
+    require_method(method, fit=fit)
     asked = [question for question in questions if question.split == split]
     if not asked:
         raise ValueError(f"there are no {split} questions")
+    require_askable(asked, graph, newcomer_graph)
     clock = method if isinstance(method, Method) else _Clock(method)
     started = time.process_time()
     ranking = answers(clock, asked, graph, fit=fit, newcomer_graph=newcomer_graph)
     cost = _cost(method, clock, time.process_time() - started, len(asked))
     return ExamResult(method.name, split, evaluate(asked, ranking), sees(method), cost)
+
+
+def require_askable(
+    questions: Sequence[Question], graph: KnowledgeGraph, newcomer_graph: KnowledgeGraph | None = None
+) -> None:
+    """Raises ValueError for a question that would score zero whatever a method answers; names it.
+
+    Each must be whole (as in a file of questions), have an id of its own, and ask for a type of the graph; its right
+    answers must be nodes of that type, and all known or all newcomers, since newcomers are ranked among themselves.
+    """
+    seen: set[str] = set()
+    for question in questions:
+        wrong = what_is_wrong(question)
+        if wrong:
+            raise ValueError(f"question {question.question_id!r}: {wrong}")
+        if question.question_id in seen:
+            raise ValueError(f"question {question.question_id!r} is there twice; each needs a question_id of its own")
+        seen.add(question.question_id)
+    _require_types(questions, graph if newcomer_graph is None else newcomer_graph)
+    known = dict(zip(graph.nodes["node_id"], graph.nodes["node_type"], strict=True))
+    newcomers = {}
+    if newcomer_graph is not None:
+        newcomers = dict(zip(newcomer_graph.nodes["node_id"], newcomer_graph.nodes["node_type"], strict=True))
+    for question in questions:
+        wrong = _wrong_answers(question, known, newcomers, graph.name)
+        if wrong:
+            raise ValueError(f"question {question.question_id!r}: {wrong}")
+
+
+def _wrong_answers(question: Question, known: Mapping[str, str], newcomers: Mapping[str, str], name: str) -> str:
+    """Why one of the right answers can never be found, or an empty string; mappings are from node id to type."""
+    for node_id in question.relevant:
+        node_type = known.get(node_id) or newcomers.get(node_id)
+        if node_type is None:
+            hint = "" if newcomers else "; a question about newcomers needs newcomer_graph=, which has them"
+            return f"its right answer {node_id!r} is no node of {name}{hint}"
+        if node_type != question.node_type:
+            return f"it asks for the type {question.node_type!r}, but its right answer {node_id!r} is a {node_type!r}"
+    met = [node_id for node_id in question.relevant if node_id in known]
+    if met and len(met) < len(question.relevant):
+        return f"its right answer {met[0]!r} is known and others are newcomers, who are ranked among themselves"
+    return ""
+
+
+def _require_types(questions: Sequence[Question], graph: KnowledgeGraph) -> None:
+    """Raises ValueError for a question whose type the graph lacks; names it, the types there are, and the nearest."""
+    for question in {question.node_type: question for question in reversed(questions)}.values():
+        try:
+            graph.require_known([str(question.node_type)], "node_type")
+        except GraphError as error:
+            raise ValueError(f"question {question.question_id!r}: {error}") from None
 
 
 def answers(
@@ -145,7 +201,11 @@ def rank(
         graph: Whose nodes were scored.
         among: Only these nodes are ranked.
         seed: Of the lots for ties.
+
+    Raises:
+        ValueError: A question asks for a type that the graph lacks; names it, the types there are, and the nearest.
     """
+    _require_types(questions, graph)
     node_ids = graph.nodes["node_id"].to_numpy()
     allowed = np.ones(len(node_ids), dtype=bool) if among is None else np.isin(node_ids, list(among))
     of_type = {

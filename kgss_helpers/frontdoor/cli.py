@@ -39,6 +39,16 @@ build/html with an index. Figures and text need no network; formulas load MathJa
 they need a kernel.
 """
 
+EXAM = """\
+the exam's own options:
+  --metric {nDCG@10,recall@10,MRR}  what is measured; nDCG@10 if not given
+  --split {validation,test}         which half; test if not given
+  --edition {1,2}                   1 is the exam of older recorded runs; 2 if not given
+  --variants                        show the misspelt and the Hungarian questions instead
+  --renew                           derive the questions from the graph again and record the simple methods
+"""
+# Written out, since the exam's own parser can be imported only once everything is installed; a test compares the two.
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser; `lab`, `test` and `exam` pass on what it does not know."""
@@ -76,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     way = notebooks.add_mutually_exclusive_group()
     way.add_argument("--check", action="store_true", help="only verify that they are executed and clean")
     way.add_argument("--clean", action="store_true", help="only clean the metadata, without executing")
-    add("exam", "sit the exam and print its table; further arguments go to the exam")
+    add("exam", "print the exam's table, as recorded").epilog = EXAM
     slides = add("slides", "write notebooks as slides (build/slides)", SLIDES)
     slides.add_argument("names", nargs="*", help="such as 01; all if none is named")
     slides.add_argument("--as-is", action="store_true", help="take the committed outputs; interactive figures stay out")

@@ -12,6 +12,9 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.question import Asked, Query
 from kgss_helpers.space import best
 
+UNIT = 1e-3
+"""By so much the length of a unit vector may differ from 1: the noise of half precision."""
+
 
 @runtime_checkable
 class Method(Protocol):
@@ -53,6 +56,24 @@ def sees(method: Method | Encoder) -> str:
     return str(getattr(method, "sees", ""))
 
 
+def require_method(method: Method | Encoder, *, fit: bool = True) -> None:
+    """Raises ValueError for what can neither score nodes nor encode them, or has no name; says what is missing."""
+    if isinstance(method, type):
+        raise ValueError(f"{method.__name__} is a class; make a method of it first: {method.__name__}()")
+    kind = type(method).__name__
+    if not hasattr(method, "score"):
+        lacks = [part for part in ("fit", "encode_nodes", "encode_queries") if not hasattr(method, part)]
+        lacks = [part for part in lacks if fit or part != "fit"]
+        if lacks:
+            raise ValueError(
+                f"{kind} is no method: it needs score(questions, graph), or fit(graph), encode_nodes(graph) and "
+                f"encode_queries(texts), and lacks {', '.join(['score', *lacks])}"
+            )
+    name = getattr(method, "name", None)
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"{kind} lacks a name: give it an attribute 'name', a text that names its row in the table")
+
+
 def scores_of(
     method: Method | Encoder,
     questions: Sequence[Asked],
@@ -74,8 +95,10 @@ def scores_of(
             vectors of all others.
 
     Raises:
-        ValueError: The scores have the wrong shape or are not numbers.
+        ValueError: The method lacks something, its scores have the wrong shape or are not numbers, or an encoder's
+            vectors are not unit vectors.
     """
+    require_method(method, fit=fit)
     if isinstance(method, Method):
         scores = np.asarray(method.score(questions, graph), dtype=float)
     else:
@@ -106,10 +129,25 @@ def _encoder_scores(
         queries[row] = nodes[anchor]
     if len(queries) and queries.shape[1:] != nodes.shape[1:]:
         raise ValueError(f"{encoder.name} gave vectors of shape {nodes.shape} for nodes, {queries.shape} for questions")
+    _require_unit(encoder, nodes, "nodes")
+    _require_unit(encoder, queries, "questions")
     scores = (queries @ nodes.T).astype(float)
     scores[~queries.any(axis=1)] = -np.inf
     scores[:, ~nodes.any(axis=1)] = -np.inf
     return scores
+
+
+def _require_unit(encoder: Encoder, vectors: np.ndarray, of: str) -> None:
+    """Raises ValueError for lengths other than 1 and 0; what is no number is found in the scores."""
+    if vectors.ndim != 2:
+        return
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32, casting="same_kind"))
+    wrong = np.flatnonzero(np.isfinite(lengths) & (lengths != 0) & (np.abs(lengths - 1) > UNIT))
+    if wrong.size:
+        raise ValueError(
+            f"{encoder.name} must give unit vectors (or zeros) for {of}, gave one of length {lengths[wrong[0]]:.3g} in "
+            f"row {wrong[0]}; divide each by its length"
+        )
 
 
 def answer(

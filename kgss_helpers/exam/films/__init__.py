@@ -168,6 +168,8 @@ def table(
 ) -> pd.DataFrame:
     """Every method's row, worst first by the headline family (by the mean of all families where there is none).
 
+    With ``variants`` it is the questions as they were written that rows are sorted by.
+
     Shows what is recorded in ``data/results`` and what sat the exam in this session: families, cost, and what each
     method sees.
 
@@ -181,15 +183,20 @@ def table(
         ValueError: The metric is unknown.
     """
     ExamResult.require_metric(metric)
-    results = {(result.method, result.split): result for result in recorded(RESULTS[edition], edition=edition)}
-    results |= {(name, which): result for (of, name, which), result in _SAT.items() if of == edition}
-    shown = [result for (_, which), result in results.items() if which == split]
-    shown.sort(key=lambda result: _headline(result, metric))
+    shown = results(split=split, edition=edition)
+    shown.sort(key=lambda result: result.mean_as_written(metric) if variants else _headline(result, metric))
     if variants:
         rows = [result.variant_row(metric) for result in shown]
     else:
         rows = [pd.concat([result.row(metric), result.cost_row()]).rename(result.method) for result in shown]
     return pd.DataFrame(rows).rename_axis("method").fillna("")
+
+
+def results(*, split: Split = "test", edition: int = EDITION) -> list[ExamResult]:
+    """What is recorded, and what sat the film exam in this session, which stands for a record of the same name."""
+    kept = {(result.method, result.split): result for result in recorded(RESULTS[edition], edition=edition)}
+    kept |= {(name, which): result for (of, name, which), result in _SAT.items() if of == edition}
+    return [result for (_, which), result in kept.items() if which == split]
 
 
 def _headline(result: ExamResult, metric: str) -> float:
