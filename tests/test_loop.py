@@ -446,3 +446,16 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     checkpoint = tmp_path / "run" / "checkpoint-20"
     files = json.loads((checkpoint / "manifest.json").read_text())["files"]
     assert {"random-0.json", "random-1.json", "model.safetensors"} < set(files)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0}, {"epochs": float("nan")}, {"batch_size": 0}, {"learning_rate": -1}, {"log_every": 0},
+        {"max_grad_norm": 0}, {"max_grad_norm": -1},
+    ],
+)  # fmt: skip
+def test_numbers_that_teach_nothing_are_refused_before_the_first_step(wrong: dict[str, float]) -> None:
+    settings = {"batch_size": 2, "learning_rate": 0.1, "device": "cpu"} | wrong
+    with pytest.raises(ValueError, match="must be positive"):
+        train(torch.nn.Linear(1, 1), torch.ones(4, 1), lambda model, batch: model(batch).mean(), **settings)

@@ -63,3 +63,10 @@ def test_without_a_name_nothing_is_found_and_an_anchor_needs_none(graph: Knowled
     scores = method.score([Query("something funny"), Query("more like this", anchor="a")], graph)
     assert np.isneginf(scores[0]).all()
     assert np.isfinite(scores[1]).any()
+
+
+def test_everyday_words_and_letters_are_no_names(graph: KnowledgeGraph) -> None:
+    nodes = [(name, "project", name, "") for name in ("Up", "Them!", "M", "Up in the Air", "Ame\u0301lie")]
+    names = NameIndex(KnowledgeGraph(*tables(nodes, []), name="titles"))
+    assert names.named("who shows up with them, M?") == []
+    assert names.named("like Up in the Air or Am\u00e9lie") == ["Up in the Air", "Ame\u0301lie"]

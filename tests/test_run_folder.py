@@ -269,3 +269,13 @@ def test_a_fingerprint_is_that_of_the_content() -> None:
     assert len(set(digests)) == len(kinds) - 1  # a list and an array of the same texts are the same
     assert digests == [fingerprint(kind) for kind in kinds]
     assert fingerprint(numbers) == fingerprint(numbers.clone())
+
+
+def test_a_manifest_of_another_program_makes_no_checkpoint_ours(tmp_path: Path) -> None:
+    foreign = tmp_path / "checkpoint-7"
+    foreign.mkdir()
+    (foreign / "manifest.json").write_text("{}", encoding="utf-8")
+    (foreign / "precious.bin").write_text("kept", encoding="utf-8")
+    with pytest.raises(RunFolderError, match="not written by such a run"), RunFolder(tmp_path, {}).opened(resume=False):
+        pass
+    assert (foreign / "precious.bin").read_text(encoding="utf-8") == "kept"

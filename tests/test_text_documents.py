@@ -71,3 +71,9 @@ def test_relations_that_are_no_roles_are_said_as_they_stand() -> None:
     graph = KnowledgeGraph(*tables(nodes, [("a", "member of", "b"), ("a", "works_on", "c")]), name="works")
     for style in ("films", "skills"):
         assert documents(graph, style)[0] == "Anna. member of Civil works. works on Long bridge"
+
+
+def test_a_project_that_leads_on_keeps_its_genres() -> None:
+    nodes = [("f", "project", "Aliens", ""), ("h", "project", "Alien", ""), ("g", "genre", "Horror", "")]
+    graph = KnowledgeGraph(*tables(nodes, [("f", "has genre", "g"), ("f", "sequel of", "h")]), name="two")
+    assert documents(graph, "films")[0] == "Aliens. Horror film. sequel of Alien"

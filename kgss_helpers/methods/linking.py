@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
+
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from kgss_helpers.graph import KnowledgeGraph
 
 
 class NameIndex:
     """Finds the names of a graph's nodes in any text; one name may mean several nodes, and then all are found.
+
+    A name that is made of everyday words alone (*Up*, *Them!*) or of one letter (*M*) is found nowhere: in most texts
+    it would be just that word.
 
     Args:
         graph: Whose names are looked for.
@@ -21,7 +27,7 @@ class NameIndex:
         nodes = graph.nodes[graph.nodes["node_type"].isin(node_types)] if node_types else graph.nodes
         for node_id, name in zip(nodes["node_id"], nodes["name"], strict=True):
             self._ids[_words(name)].append(node_id)
-        self._ids.pop((), None)
+        self._ids = {words: ids for words, ids in self._ids.items() if _says_something(words)}
         self._longest = max(map(len, self._ids), default=0)
 
     def named(self, text: str) -> list[str]:
@@ -36,4 +42,8 @@ class NameIndex:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"\w+", text.casefold()))
+    return tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _says_something(words: tuple[str, ...]) -> bool:
+    return any(len(word) > 1 and word not in ENGLISH_STOP_WORDS for word in words)

@@ -34,7 +34,9 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     if style == "name":
         return list(names.values())
     form = ROLE_IN if style == "films" else CREDITED_IN
-    said = _said_of_projects(graph, most) | _said_of_people(graph, names, form, most)
+    said = _said_of_projects(graph, most)
+    for node_id, phrases in _said_of_people(graph, names, form, most).items():
+        said.setdefault(node_id, []).extend(phrases)
     skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()} if style == "skills" else {}
     return [
         ". ".join(filter(None, [name, *skilled.get(node_id, [*said.get(node_id, []), description])]))

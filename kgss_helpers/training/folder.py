@@ -196,7 +196,15 @@ def problem_of(checkpoint: Path) -> str:
 
 def _is_ours(checkpoint: Path) -> bool:
     """Whether it may be written over, and removed when it is old: others name their checkpoints in the same way."""
-    return (checkpoint / MANIFEST).exists() or (checkpoint / BEGUN).exists() or not any(checkpoint.iterdir())
+    if (checkpoint / BEGUN).exists() or not any(checkpoint.iterdir()):
+        return True
+    try:
+        manifest = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True  # one of ours that was damaged; another program's would be JSON, and say other things
+    return isinstance(manifest, dict) and {"files", "run"} <= manifest.keys()
 
 
 def fingerprint(*data: Any) -> str:

@@ -135,11 +135,13 @@ def train(
         the last checkpoint if there is one.
 
     Raises:
-        ValueError: No rows, or fewer than processes.
+        ValueError: No rows, fewer than processes, or a number that must be positive and is not.
         RunFolderError: The folder is in use or holds another run, or there is nothing to resume.
         OSError: A checkpoint could not be written.
         ImportError: A monitor that is not installed.
     """
+    if min(batch_size, log_every) < 1 or not 0 < epochs < math.inf or learning_rate <= 0 or max_grad_norm <= 0:
+        raise ValueError("epochs, batch_size, learning_rate, log_every and max_grad_norm must be positive")
     monitors, there = check_monitors(report_to), torch.device(pick_device(device))
     seed_everything(seed)
     accelerator = _accelerator(there, bf16=bf16, monitors=monitors)
@@ -229,7 +231,11 @@ def save(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, l
     if is_first_process():
         save_model(model, str(path / WEIGHTS))
         moments = optimizer.state_dict()["state"]
-        named = {f"{number}.{name}": moment for number, of_one in moments.items() for name, moment in of_one.items()}
+        named = {
+            f"{number}.{name}": moment.contiguous()
+            for number, of_one in moments.items()
+            for name, moment in of_one.items()
+        }
         save_file(named, path / OPTIMIZER)
         write_whole(path / STATE, json.dumps(logbook.kept()))
 

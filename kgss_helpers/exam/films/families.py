@@ -65,6 +65,7 @@ class Families:
         self.names = self.nodes["name"]
         self.meant: dict[str, tuple[str, str | tuple[str, ...]]] = {}
         self.facts, self.training = Facts(self.graph), Facts(held_out.training_graph)
+        self.with_newcomers = Facts(held_out.newcomer_graph)
         counted = self.facts.genres
         self.right = counted[right(counted)]
         self.known = ~self.right["person"].isin(held_out.newcomers)
@@ -287,12 +288,16 @@ class Families:
     def _newcomers_by_theme(self) -> Iterator[Question]:
         asked: dict[Split, list[Question]] = {split: [] for split in HALVES}
         for one in by_hand.themes():
-            films = self._themed(one, self.facts)
-            relevant = grades(films[films.index.isin(self.held_out.newcomers)], THEME_MANY)
+            films, seen = self._themed(one, self.facts), self._themed(one, self.with_newcomers)
+            films = films[films.index.isin(self.held_out.newcomers)]
+            sure = films[films.index.isin(seen.index)]
+            relevant, others = grades(sure, THEME_MANY), tuple(sorted(set(films.index) - set(sure.index)))
             if relevant:
                 name = _id("newcomer theme", one.theme, one.role)
                 self._means(name, one.role, self.keyword_ids(one.keywords))
-                asked[one.split].append(Question(name, "newcomer", one.split, one.text, "person", relevant))
+                asked[one.split].append(
+                    Question(name, "newcomer", one.split, one.text, "person", relevant, exclude=others)
+                )
         for questions in asked.values():
             yield from sorted(questions, key=lambda question: lot(question.question_id))[:MOST_NEWCOMER]
 
