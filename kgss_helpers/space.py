@@ -25,7 +25,7 @@ DECIMALS = 6
 """Cosines that agree so far are a tie, which the order of nodes decides: the rest is noise of the processor's."""
 
 
-DAMAGED = (BadZipFile, EOFError, IndexError, KeyError, NotImplementedError, OSError, TypeError, ValueError, zlib.error)
+DAMAGED = (BadZipFile, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, zlib.error)
 """What NumPy and zipfile raise while they read a file that is cut off, changed or none of theirs."""
 
 
@@ -37,6 +37,7 @@ def best(scores: np.ndarray, k: int, ties: np.ndarray | None = None) -> np.ndarr
         k: How many at most.
         ties: Shape (candidates,): among equal scores the smaller number comes first; the position, if not given.
     """
+    scores = scores if scores.dtype.kind == "f" else scores.astype(float)  # unsigned numbers have no negatives
     found = np.flatnonzero(np.isfinite(scores))
     if k < 1:
         return found[:0]
@@ -235,10 +236,10 @@ class SemanticSpace:
                 texts = dict(zip(kept["asked"].tolist(), kept["text_vectors"], strict=True))
                 ids, types, names = (kept[part].astype(object) for part in ("ids", "types", "names"))
                 space = cls(str(kept["name"]), ids, types, names, kept["vectors"], texts)
+            if not all(np.isfinite(vectors).all() for vectors in (space.vectors, *texts.values())):
+                raise ValueError("its vectors are no numbers")
         except FileNotFoundError:
             raise
         except DAMAGED as error:
             raise ValueError(f"{Path(path).name} holds no semantic space ({error}); save it again") from None
-        if not all(np.isfinite(vectors).all() for vectors in (space.vectors, *texts.values())):
-            raise ValueError(f"{Path(path).name} holds vectors that are no numbers; save it again")
         return space

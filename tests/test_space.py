@@ -333,7 +333,7 @@ def test_vectors_that_are_no_numbers_are_refused(tmp_path):
     for texts in (False, True):
         broken = in_scripts()
         (broken.texts["宇宙の戦い"] if texts else broken.vectors[1])[0] = np.nan
-        with pytest.raises(ValueError, match=r"space\.npz holds vectors that are no numbers"):
+        with pytest.raises(ValueError, match=r"space\.npz holds no semantic space \(its vectors are no numbers"):
             SemanticSpace.load(broken.save(tmp_path / "space.npz"))
     SemanticSpace.load(space.save(tmp_path / "space.npz"))
 
@@ -348,3 +348,7 @@ def test_nothing_in_the_file_needs_a_pickle(tmp_path):
         heads = [archive.read(name)[:200] for name in archive.namelist()]
     assert heads
     assert not [head for head in heads if b"'O'" in head or b"|O" in head]
+
+
+def test_the_best_of_unsigned_numbers_are_the_largest() -> None:
+    assert best(np.array([0, 1, 2, 3], dtype=np.uint8), 4).tolist() == [3, 2, 1, 0]

@@ -118,6 +118,7 @@ def _encoder_scores(
 ) -> np.ndarray:
     anchors = {row: graph.position(question.anchor) for row, question in enumerate(questions) if question.anchor}
     queries = np.array(encoder.encode_queries([question.text for question in questions]))
+    queries = queries if queries.dtype.kind == "f" else queries.astype(np.float32)
     encode_some = getattr(encoder, "encode_some", None)
     if rows is None or encode_some is None:
         nodes = np.asarray(encoder.encode_nodes(graph))

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class TextVectors:
-    """Encodes like `kgss_helpers.methods.encoder.encode`, and remembers what it has encoded."""
+    """Encodes like `kgss_helpers.methods.encoder.encode`, and remembers what it has encoded.
+
+    It is for a model that stays as it is: after a training, make a new one.
+    """
 
     def __init__(self, model: SentenceTransformer) -> None:
         self.model = model
