@@ -70,3 +70,10 @@ def test_everyday_words_and_letters_are_no_names(graph: KnowledgeGraph) -> None:
     names = NameIndex(KnowledgeGraph(*tables(nodes, []), name="titles"))
     assert names.named("who shows up with them, M?") == []
     assert names.named("like Up in the Air or Am\u00e9lie") == ["Up in the Air", "Ame\u0301lie"]
+
+
+def test_the_graph_keeps_its_own_table(graph: KnowledgeGraph) -> None:
+    before = graph.adjacency.neighbours.copy(), graph.adjacency.starts.copy()
+    adjacency(graph)
+    assert np.array_equal(graph.adjacency.neighbours, before[0])
+    assert np.array_equal(graph.adjacency.starts, before[1])

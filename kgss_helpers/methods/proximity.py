@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from kgss_helpers.graph import KnowledgeGraph
@@ -15,10 +14,11 @@ from kgss_helpers.question import Asked
 
 def adjacency(graph: KnowledgeGraph) -> sparse.csr_array:
     """Which nodes are joined, in both directions, shape (nodes, nodes): 1 however many edges join them."""
-    position = pd.Series(range(len(graph.nodes)), index=graph.nodes["node_id"])
-    sources, targets = (position[graph.edges[end]].to_numpy() for end in ("source", "target"))
-    ends = (np.concatenate([sources, targets]), np.concatenate([targets, sources]))
-    joined = sparse.csr_array((np.ones(len(ends[0])), ends), shape=(len(graph.nodes), len(graph.nodes)))
+    table, size = graph.adjacency, len(graph.nodes)
+    # Copied, because adding up duplicates sorts in place, and the graph keeps its own table.
+    edges = (np.ones(len(table.neighbours)), table.neighbours, table.starts)
+    joined = sparse.csr_array(edges, shape=(size, size), copy=True)
+    joined.sum_duplicates()
     joined.data[:] = 1
     return joined
 
