@@ -6,15 +6,11 @@ python -m kgss_helpers.runs.untuned --only averaging # those whose name holds a 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kgss_helpers.compute import release_memory
-from kgss_helpers.exam.films import RESULTS, sit
-from kgss_helpers.exam.results import EDITION
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.encoder import SentenceEncoder
 from kgss_helpers.methods.fields import DESCRIPTION, Fields
@@ -24,7 +20,7 @@ from kgss_helpers.methods.proximity import AdamicAdar, PersonalisedPageRank, Thr
 from kgss_helpers.methods.smoothing import Smoothed
 from kgss_helpers.methods.structured import StructuredQuery
 from kgss_helpers.methods.text_vectors import TextVectors
-from kgss_helpers.question import Split
+from kgss_helpers.runs.recording import record
 from kgss_helpers.text.documents import documents
 
 if TYPE_CHECKING:
@@ -64,17 +60,10 @@ def methods(model: SentenceTransformer) -> list[Method | Encoder]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m kgss_helpers.runs.untuned", description=__doc__.split("\n")[0])
-    parser.add_argument("--only", default="", help="only methods whose name holds this")
-    options = parser.parse_args(argv)
-    for method in methods(load_pretrained(device="cpu")):
-        if options.only in method.name:
-            for split in reversed(get_args(Split)):
-                result = sit(method, split=split)
-                result.save(RESULTS[EDITION])
-                print(f"{method.name}, {split}: {result.interval()}", flush=True)
-            release_memory()
-    return 0
+    about = __doc__.split("\n")[0]
+    return record(
+        lambda: methods(load_pretrained(device="cpu")), argv, command="kgss_helpers.runs.untuned", about=about
+    )
 
 
 if __name__ == "__main__":
