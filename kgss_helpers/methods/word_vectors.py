@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from scipy import sparse
 
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.pretrained import check_offline_model, offline_model_path
@@ -88,10 +91,12 @@ def _of_glove() -> KeyedVectors:
     import pandas as pd
 
     spec = importlib.util.find_spec(GLOVE_PACKAGE)
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(f"the package with GloVe's vectors is missing; {GLOVE_INSTALL}")
-    folder = Path(spec.origin).parent / "data"
+    folder = Path(spec.submodule_search_locations[0]) / "data"
     for name, published in GLOVE_FILES.items():
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder / name} is missing; {GLOVE_INSTALL} again")
         with (folder / name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != published:
@@ -104,18 +109,36 @@ def _downloaded(name: str) -> KeyedVectors:
     import gensim.downloader
     from gensim.models import KeyedVectors
 
+    with _without_tracebacks("gensim.downloader"):
+        try:
+            there = gensim.downloader.info()["models"]
+        except (OSError, ValueError) as error:  # the latter where it has no copy of the list either
+            raise OSError(
+                f"{name!r} would have to be downloaded, and gensim's list of tables cannot be reached ({error}); "
+                f"without a network there are {MINILM!r} and {GLOVE!r}"
+            ) from None
+        if name not in there:
+            raise ValueError(f"nobody has a table {name!r}; there are {', '.join([MINILM, GLOVE, *sorted(there)])}")
+        try:
+            # The path alone: the downloader would otherwise run code that it has downloaded.
+            path = gensim.downloader.load(name, return_path=True)
+        except Exception as error:  # it raises the base class for a checksum that does not fit
+            raise OSError(f"{name!r} could not be downloaded ({error}); try again") from error
     try:
-        there = gensim.downloader.info()["models"]
-    except (OSError, ValueError) as error:  # the latter where it has no copy of the list either
-        raise OSError(
-            f"{name!r} would have to be downloaded, and gensim's list of tables cannot be reached ({error}); without a "
-            f"network there are {MINILM!r} and {GLOVE!r}"
-        ) from None
-    if name not in there:
-        raise ValueError(f"nobody has a table {name!r}; there are {MINILM!r}, {GLOVE!r}, {', '.join(sorted(there))}")
-    # The path alone: the downloader would otherwise run code that it has downloaded.
-    path = gensim.downloader.load(name, return_path=True)
-    return KeyedVectors.load_word2vec_format(path, binary=name.startswith("word2vec"))
+        return KeyedVectors.load_word2vec_format(path, binary=name.startswith("word2vec"))
+    except (EOFError, OSError, ValueError) as error:
+        raise OSError(f"{path} cannot be read ({error}); delete its folder, and it is downloaded again") from None
+
+
+@contextmanager
+def _without_tracebacks(logger: str) -> Iterator[None]:
+    """Keeps a library from printing a traceback of what is told in one sentence here."""
+    kept = logging.getLogger(logger)
+    before, kept.disabled = kept.disabled, True
+    try:
+        yield
+    finally:
+        kept.disabled = before
 
 
 class WordVectors:
@@ -145,13 +168,12 @@ class WordVectors:
     def fit(self, graph: KnowledgeGraph) -> Self:
         """Learns the table if it is to be learned, how frequent each word is, and the mean of all documents."""
         self._vectors = self.table(graph) if callable(self.table) else self.table
-        texts = documents(graph, self.style)
-        counts = Counter(word for text in texts for word in words_of(text))
+        texts = [words_of(text) for text in documents(graph, self.style)]
+        counts = Counter(word for words in texts for word in words)
         total = sum(counts.values())
         self._weights = {word: self.rarity / (self.rarity + count / total) for word, count in counts.items()}
-        self._mean = np.zeros(self._vectors.vector_size, dtype=np.float32)
         raw = self._raw(texts)
-        self._mean = raw[raw.any(axis=1)].mean(axis=0)
+        self._mean = raw[raw.any(axis=1)].sum(axis=0) / max(1, raw.any(axis=1).sum())
         return self
 
     def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
@@ -159,17 +181,31 @@ class WordVectors:
         return self.encode_queries(documents(graph, self.style))
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit vectors, shape (texts, dimensions), float32; zeros for a text without a known word."""
-        raw = self._raw(texts)
+        """Unit vectors, shape (texts, dimensions), float32; zeros for a text without a known word.
+
+        Raises:
+            RuntimeError: It was not fitted.
+        """
+        if not hasattr(self, "_mean"):
+            raise RuntimeError(f"{self.name} does not know yet how frequent words are: call fit(graph) first")
+        raw = self._raw([words_of(text) for text in texts])
         known = raw.any(axis=1)
         raw[known] -= self._mean
-        return raw / np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-9)
+        return _unit(raw)
 
-    def _raw(self, texts: Sequence[str]) -> np.ndarray:
+    def _raw(self, texts: Sequence[Sequence[str]]) -> np.ndarray:
         """The weighted sum of each text's unit word vectors, made a unit vector."""
-        sums = np.zeros((len(texts), self._vectors.vector_size), dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in words_of(text):
-                if word in self._vectors:
-                    sums[row] += self._weights.get(word, 1.0) * self._vectors.get_vector(word, norm=True)
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        known = [[word for word in words if word in self._vectors] for words in texts]
+        place = {word: row for row, word in enumerate(dict.fromkeys(word for words in known for word in words))}
+        if not place:
+            return np.zeros((len(texts), self._vectors.vector_size), dtype=np.float32)
+        unit = _unit(np.stack([self._vectors.get_vector(word) for word in place]).astype(np.float32))
+        columns = [place[word] for words in known for word in words]
+        weights = np.array([self._weights.get(word, 1.0) for words in known for word in words], dtype=np.float32)
+        starts = np.cumsum([0, *map(len, known)])
+        return _unit(sparse.csr_array((weights, columns, starts), shape=(len(texts), len(place))) @ unit)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Each row divided by its length; a row of zeros stays one."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
