@@ -13,7 +13,7 @@ from kgss_helpers.training.sage.node_negatives import Drawn, NodeNegatives
 from kgss_helpers.training.sampler import NeighbourSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def link_metrics(true: np.ndarray, false: np.ndarray, *, hits: int = 10) -> dict[str, float]:
@@ -73,7 +73,7 @@ class HeldOutEdges:
         source, target = torch.from_numpy(self.pairs).unbind(dim=1)
         with undisturbed():
             torch.manual_seed(seed)
-            wrong, false = NodeNegatives(true.to("cpu"), how, types).draw(source, target, candidates)
+            wrong, false = NodeNegatives(true.to("cpu"), how, types, csr.degree).draw(source, target, candidates)
         self.wrong, self.false = wrong.numpy(), false.numpy()
 
     def measure(self, vectors: np.ndarray) -> dict[str, float]:
@@ -82,7 +82,7 @@ class HeldOutEdges:
 
     @torch.no_grad()
     def measure_model(
-        self, model: GraphSage, features: torch.Tensor | None = None, *, fan_out: tuple[int, ...] = (20, 10)
+        self, model: GraphSage, features: torch.Tensor | None = None, *, fan_out: Sequence[int] = (10, 5)
     ) -> Mapping[str, float]:
         """The same of a model, embedding only nodes that are asked about: for graphs too large to embed every epoch."""
         device = next(model.parameters()).device

@@ -25,16 +25,24 @@ class NodeNegatives:
             negatives are so by nature). ``"degree"``: one of nearly the target's own degree, so that popularity alone
             cannot tell true from false.
         types: A number for each node's type; then a negative has the type of the target. Shape (nodes,).
+        degree: What is meant by degree, shape (nodes,); that in ``csr`` if not given. Of held-out edges it must be the
+            degree without them, or a true target shows by having one edge less than those it is matched with.
 
     Raises:
         ValueError: The way to draw is unknown.
     """
 
-    def __init__(self, csr: Csr, how: Drawn = "uniform", types: torch.Tensor | np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        csr: Csr,
+        how: Drawn = "uniform",
+        types: torch.Tensor | np.ndarray | None = None,
+        degree: torch.Tensor | None = None,
+    ) -> None:
         if how not in get_args(Drawn):
             raise ValueError(f"unknown negatives {how!r}; there are {', '.join(get_args(Drawn))}")
         self.csr, self.how = csr, how
-        degree = csr.degree.cpu().numpy()
+        degree = (csr.degree if degree is None else degree).cpu().numpy()
         kinds = np.zeros(len(csr), dtype=np.int64) if types is None else np.asarray(types)
         # Nodes of a type stand together, by degree; ties in random order, or neighbours by number would be preferred.
         order = np.lexsort((np.random.default_rng(0).random(len(csr)), degree, kinds))

@@ -1,0 +1,39 @@
+"""GraphSAGE at the scale of the seminar that this workbook grew out of: more than a million nodes, 128 dimensions.
+
+``python -m kgss_helpers.runs.million_nodes`` trains on a synthetic graph of 1,050,000 nodes with 1,000 communities,
+embeds all of it, and keeps learning curve and circumstances in ``data/results/sage``; the weights, the vectors and the
+checkpoints stay in ``build/sage-million``. Interrupted, it goes on with ``--resume``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from kgss_helpers.files import DATA
+from kgss_helpers.training.sage import __main__ as command
+from kgss_helpers.training.sage.sage_command import CONFIG, HISTORY
+
+RECORDED = DATA / "results" / "sage"
+OPTIONS = ("--graph", "synthetic", "--nodes", "1050000", "--communities", "1000", "--features", "random",
+           "--max-steps", "2000", "--measure-every", "250000", "--learning-rate", "0.003")  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m kgss_helpers.runs.million_nodes", description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("build") / "sage-million", help="(%(default)s)")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the output")
+    options = parser.parse_args(argv)
+    status = command.main([*OPTIONS, "--output", str(options.output), *(["--resume"] if options.resume else [])])
+    if status == 0:
+        RECORDED.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(options.output / HISTORY, RECORDED / "million.csv")
+        shutil.copyfile(options.output / CONFIG, RECORDED / "million.json")
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
