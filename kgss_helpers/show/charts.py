@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,13 +35,24 @@ def show(figure: Figure, alt: str) -> None:
     The description stands in the output's metadata, where HTML exports find it, and as the plain-text form of the
     output.
     """
-    import matplotlib.pyplot as plt
     from IPython.display import display
+
+    display({"image/png": _png(figure), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def as_html(figure: Figure, alt: str) -> str:
+    """A matplotlib figure as an ``<img>`` with its description, for an HTML widget; the figure is closed."""
+    data = base64.b64encode(_png(figure)).decode("ascii")
+    return f'<img style="max-width: 100%" alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+
+
+def _png(figure: Figure) -> bytes:
+    import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(figure)
-    display({"image/png": buffer.getvalue(), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+    return buffer.getvalue()
 
 
 def bars(values: pd.Series, *, title: str, x_label: str, colors: list[str] | str = BLUE) -> Figure:
