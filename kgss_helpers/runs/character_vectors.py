@@ -1,0 +1,71 @@
+"""The exam's rows of the character network, and its weights for notebook 06.
+
+python -m kgss_helpers.runs.character_vectors                    # both rows: twenty minutes on two cores
+python -m kgss_helpers.runs.character_vectors --only "on slips"  # the one whose weights the notebook loads
+
+A training that was interrupted goes on where it was, from ``build/characters``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from kgss_helpers.files import DATA
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.character_encoder import CharacterEncoder, CharCNN
+from kgss_helpers.runs.recording import record
+from kgss_helpers.training.characters import FILE, MOST_EDITS, train_encoder
+from kgss_helpers.training.logbook import print_last
+
+EPOCHS = 4
+CHECKPOINTS = DATA.parent / "build" / "characters"
+WEIGHTS = DATA / "results" / "characters" / FILE
+ON_SLIPS, WITHOUT_SLIPS = "character CNN, trained on slips", "character CNN, trained without slips"
+
+
+def trained(
+    graph: KnowledgeGraph, *, most_edits: int, checkpoints: Path | None = None, weights: Path | None = None,
+    epochs: float = EPOCHS,
+) -> tuple[CharCNN, float]:  # fmt: skip
+    """A network trained on the graph, and the seconds of processor time that took.
+
+    Args:
+        graph: The training graph.
+        most_edits: Slips of the finger in a training text, at most.
+        checkpoints: Where the training keeps them, and goes on from the last one.
+        weights: Where the weights are kept, if anywhere.
+        epochs: How often all rows are seen.
+    """
+    before = time.process_time()
+    run = train_encoder(
+        graph, epochs=epochs, most_edits=most_edits, device="cpu", checkpoint_dir=checkpoints, save_every=50,
+        resume=checkpoints is not None and any(checkpoints.glob("*")), on_log=print_last,
+        on_epoch_end=lambda _model, _epoch: {"processor_seconds": time.process_time() - before},
+    ).require_finished()  # fmt: skip
+    if weights is not None:
+        run.model.save(weights)
+    return run.model, float(run.history["processor_seconds"].max())
+
+
+def methods(checkpoints: Path | None = CHECKPOINTS, weights: Path | None = WEIGHTS) -> Iterator[CharacterEncoder]:
+    """Trained on texts with slips of the finger in them, and on texts as they are."""
+
+    def trainer(most_edits: int, weights: Path | None) -> Callable[[KnowledgeGraph], tuple[CharCNN, float]]:
+        folder = checkpoints / f"slips-{most_edits}" if checkpoints else None
+        return partial(trained, most_edits=most_edits, checkpoints=folder, weights=weights)
+
+    yield CharacterEncoder(trainer(MOST_EDITS, weights), name=ON_SLIPS)
+    yield CharacterEncoder(trainer(0, None), name=WITHOUT_SLIPS)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    about = (__doc__ or "").split("\n")[0]
+    return record(methods, argv, command="kgss_helpers.runs.character_vectors", about=about)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
