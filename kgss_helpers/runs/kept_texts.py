@@ -80,6 +80,17 @@ class KeptTexts:
             raise KeyError(f"{missing!r} is no question of the exam: encode it with the model")
         return np.array([self.questions[text] for text in texts], np.float32).reshape(-1, self.documents.shape[1])
 
+    def without_meaning(self, *, seed: int = 0) -> Self:
+        """The same with random unit vectors: texts that tell each other apart, and say no more."""
+        rng = np.random.default_rng(seed)
+
+        def drawn(rows: int) -> np.ndarray:
+            vectors = rng.normal(size=(rows, self.documents.shape[1])).astype(np.float32)
+            return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+        asked = dict(zip(self.questions, drawn(len(self.questions)), strict=True))
+        return type(self)(self.ids, drawn(len(self.ids)), drawn(len(self.ids)), asked)
+
     @classmethod
     def load(cls, path: Path | str = FILE) -> Self:
         """Reads what `record_texts` wrote.
