@@ -87,7 +87,7 @@ class CharCNN(torch.nn.Module):
         """
         used = int((numbers != PADDING).any(dim=0).sum())
         edge = max(self.widths) - 1
-        # Padding at both ends of every text, so that its vector does not depend on how long the others of the batch are.
+        # Padding at both ends of every text, so that its vector does not depend on how long the others are.
         padded = torch.nn.functional.pad(numbers[:, :used], (edge, edge), value=PADDING)
         read = self.embedding(padded).transpose(1, 2)
         best = [torch.relu(convolution(read)).max(dim=2) for convolution in self.convolutions]
@@ -120,7 +120,9 @@ class CharCNN(torch.nn.Module):
                 model = cls(about["alphabet"], **json.loads(about["settings"]))
                 model.load_state_dict({name: kept.get_tensor(name) for name in kept.keys()})  # noqa: SIM118
         except Exception as error:  # its library raises an exception of its own, without a name to import
-            raise ValueError(f"{Path(path).name} holds no character network ({error}); train and save it again") from None
+            raise ValueError(
+                f"{Path(path).name} holds no character network ({error}); train and save it again"
+            ) from None
         return model.eval()
 
 

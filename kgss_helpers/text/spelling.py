@@ -58,7 +58,9 @@ class Speller:
         return found
 
     def _known(self, words: Iterable[str]) -> list[str]:
-        return sorted({word for word in words if word in self.frequency}, key=lambda word: (-self.frequency[word], word))
+        return sorted(
+            {word for word in words if word in self.frequency}, key=lambda word: (-self.frequency[word], word)
+        )
 
     def corrected(self, text: str, *, slips: int = 1) -> str:
         """The text with each unknown word of `SHORTEST` letters or more replaced by the first proposal, if any."""

@@ -1,4 +1,4 @@
-"""Tokenizers of several kinds behind one protocol: a text goes in, pieces with ids and with places in the text come out.
+"""Tokenizers of several kinds behind one protocol: a text goes in, pieces with ids and places in the text come out.
 
 None of them may lose a character without saying so: what a tokenizer leaves out is a piece too, without an id.
 """
@@ -323,5 +323,5 @@ def _of_hub(repository: str) -> str:
         return hf_hub_download(repository, "tokenizer.json", local_files_only=True)
     except (OSError, ValueError):
         # The hub's own client would try for half a minute, and write so on the screen.
-        urlopen(Request(hf_hub_url(repository, "tokenizer.json"), method="HEAD"), timeout=PATIENCE).close()  # noqa: S310
+        urlopen(Request(hf_hub_url(repository, "tokenizer.json"), method="HEAD"), timeout=PATIENCE).close()
         return hf_hub_download(repository, "tokenizer.json")
