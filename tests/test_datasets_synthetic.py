@@ -73,6 +73,21 @@ def test_too_few_nodes_are_refused(nodes):
         synthetic_graph(nodes)
 
 
+def test_communities_keep_most_edges_to_themselves_and_hubs_remain(graph):
+    divided = synthetic_graph(20_000, communities=10, seed=1)
+    home = divided.nodes.set_index("node_id")["community"]
+    assert set(home) == set(range(10))
+    edges = divided.edges[divided.edges["relation"] != "has genre"].astype(str)
+    inside = (home.loc[edges["source"]].to_numpy() == home.loc[edges["target"]].to_numpy()).mean()
+    assert 0.75 < inside < 0.88  # four fifths by wish, and a tenth of the rest by chance
+    people = divided.degree[divided.nodes["node_type"] == "person"]
+    assert people.max() > 40 * people.median()  # each community has its own hubs
+    assert "community" not in graph.nodes
+    assert len(synthetic_graph(200, communities=500).edges) > 500
+    with pytest.raises(GraphError, match="there cannot be -1 communities"):
+        synthetic_graph(200, communities=-1)
+
+
 def test_its_categorical_edges_work_like_others(graph):
     split = graph.split_edges(seed=3)
     assert len(split.train) + len(split.validation) + len(split.test) == len(graph.edges)

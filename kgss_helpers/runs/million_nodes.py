@@ -18,7 +18,7 @@ from kgss_helpers.training.sage.sage_command import CONFIG, HISTORY
 
 RECORDED = DATA / "results" / "sage"
 OPTIONS = ("--graph", "synthetic", "--nodes", "1050000", "--communities", "1000", "--features", "random",
-           "--max-steps", "2000", "--measure-every", "250000", "--learning-rate", "0.003")  # fmt: skip
+           "--max-steps", "1000", "--measure-every", "200000", "--learning-rate", "0.003")  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -204,15 +204,22 @@ class LinkLoss:
         return self.in_batch(model, batch) if self.drawn is None else self.against_drawn(model, batch)
 
     def in_batch(self, model: GraphSage, batch: torch.Tensor) -> torch.Tensor:
-        """Each source looks for its target among the targets of the batch."""
+        """Each source looks for its target among the targets of the batch, under torchrun of all processes' batches."""
         source, target = batch.unbind(dim=1)
         here, there = self.vectors(model, torch.cat([source, target]), torch.cat([target, source])).chunk(2)
-        scores, own = here @ there.T * self.scale, torch.eye(len(batch), dtype=torch.bool, device=batch.device)
-        false = ~(joined_pairs(self.sampler.csr, source, target) | (source.unsqueeze(1) == target))
-        result = self._loss(scores, own, self._alike(false, target))
+        result = self._among(here, source, gathered(there), gathered(target), target)
         if self.both_directions:
-            result = (result + self._loss(scores.T, own, self._alike(false.T, source))) / 2
+            result = (result + self._among(there, target, gathered(here), gathered(source), source)) / 2
         return result
+
+    def _among(
+        self, here: torch.Tensor, asking: torch.Tensor, there: torch.Tensor, asked: torch.Tensor, wanted: torch.Tensor
+    ) -> torch.Tensor:
+        own = torch.zeros(len(here), len(there), dtype=torch.bool, device=here.device)
+        rows = torch.arange(len(here), device=here.device)
+        own[rows, rows + len(here) * rank()] = True
+        false = ~(joined_pairs(self.sampler.csr, asking, asked) | (asking.unsqueeze(1) == asked))
+        return self._loss(here @ there.T * self.scale, own, self._alike(false, wanted, asked))
 
     def against_drawn(self, model: GraphSage, batch: torch.Tensor) -> torch.Tensor:
         """Each source looks for its target among nodes drawn for it."""
@@ -239,12 +246,11 @@ class LinkLoss:
             tree, x = _brought_along(tree, x)
         return self.vectors_of(model, tree, x)
 
-    def _alike(self, false: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        """Of false candidates, shape (batch, candidates), those of the type that is wanted."""
+    def _alike(self, false: torch.Tensor, wanted: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+        """Of false candidates, shape (batch, candidates), those of the type of the node that is wanted."""
         if self.types is None:
             return false
-        kinds = self.types[wanted]
-        return false & (kinds.unsqueeze(1) == kinds)
+        return false & (self.types[wanted].unsqueeze(1) == self.types[candidates])
 
     def _loss(self, scores: torch.Tensor, own: torch.Tensor, false: torch.Tensor) -> torch.Tensor:
         """Of scores, shape (batch, candidates), where ``own`` is each row's true one and ``false`` are its others."""
@@ -253,6 +259,25 @@ class LinkLoss:
             return (F.softplus(-scores[own]).mean() + F.softplus(scores[false]).sum() / false.sum().clamp(min=1)) / 2
         scores = scores.masked_fill(~(own | false), -torch.inf)
         return (scores.logsumexp(dim=1) - scores[own]).mean()
+
+
+def rank() -> int:
+    """Which of several processes this is; 0 without torchrun."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+
+
+def gathered(part: torch.Tensor) -> torch.Tensor:
+    """Rows of all processes, one after the other, shape (processes × rows, …); gradients find their way back.
+
+    Every process must have as many rows, as `kgss_helpers.training.loop.shuffled` sees to.
+    """
+    if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
+        return part
+    if part.requires_grad:
+        return torch.cat(torch.distributed.nn.functional.all_gather(part.contiguous()))
+    parts = [torch.empty_like(part) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(parts, part.contiguous())
+    return torch.cat(parts)
 
 
 def joined_pairs(csr: Csr, here: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
