@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ from kgss_helpers.question import Question
 from kgss_helpers.runs.token_counts import RECORD
 from kgss_helpers.show.charts import GROUP_STYLES
 from kgss_helpers.text.spelling import WORD
-from kgss_helpers.text.tokens import Piece, Tokenizer, well_formed
+from kgss_helpers.text.tokens import PART, Pair, Piece, Tokenizer, well_formed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +32,36 @@ if TYPE_CHECKING:
 
 SEMINAR = {"English": (105, 468), "Norwegian": (None, 465), "Arabic": (286, 402)}
 """Tokens and characters of the opening of Kafka's *Metamorphosis* on the seminar's slide; one number is not legible."""
+
+
+SHOWN = (
+    "word match (BM25) on skills, spell-checked",
+    "soft structured query, spell-checked",
+    "MiniLM, descriptions",
+    "GloVe 6B",
+    "MiniLM, descriptions and documents",
+    "soft structured query",
+    "TF-IDF",
+    "word match (BM25) on skills",
+    "MiniLM, documents",
+    "character CNN, trained on slips",
+    "character CNN, trained without slips",
+    "structured query",
+)
+"""The rows that the figure of kept scores shows, where they are recorded; its table has all."""
+
+
+def library_merges(texts: Sequence[str], merges: int) -> list[Pair]:
+    """What the library ``tokenizers`` merges in ASCII texts, words cut as `learn_merges` cuts them."""
+    import tokenizers
+    from tokenizers import models, pre_tokenizers, trainers
+
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(PART.pattern), "isolated")
+    size = len(set("".join(texts))) + merges
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=size, show_progress=False))
+    found = json.loads(tokenizer.to_str())["model"]["merges"]
+    return [(left.encode(), right.encode()) for left, right in found]
 
 
 def recorded_gpt() -> pd.DataFrame:

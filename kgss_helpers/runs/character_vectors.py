@@ -1,6 +1,6 @@
-"""The exam's rows of the character network, and its weights for notebook 06.
+"""The exam's rows of notebook 06: a spell checker before others, and a network that reads characters, with its weights.
 
-python -m kgss_helpers.runs.character_vectors                    # both rows: twenty minutes on two cores
+python -m kgss_helpers.runs.character_vectors                    # all rows: a quarter of an hour on two cores
 python -m kgss_helpers.runs.character_vectors --only "on slips"  # the one whose weights the notebook loads
 
 A training that was interrupted goes on where it was, from ``build/characters``.
@@ -13,9 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from kgss_helpers.exam import training_graph
 from kgss_helpers.files import DATA
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.baselines import WordMatch
 from kgss_helpers.methods.character_encoder import CharacterEncoder, CharCNN
+from kgss_helpers.methods.pretrained import load_pretrained
+from kgss_helpers.methods.spell_checked import SpellChecked, speller_of
+from kgss_helpers.methods.structured import StructuredQuery
+from kgss_helpers.methods.word_vectors import MINILM, load_word_vectors
 from kgss_helpers.runs.recording import record
 from kgss_helpers.training.characters import FILE, MOST_EDITS, train_encoder
 from kgss_helpers.training.logbook import print_last
@@ -50,8 +56,13 @@ def trained(
     return run.model, float(run.history["processor_seconds"].max())
 
 
-def methods(checkpoints: Path | None = CHECKPOINTS, weights: Path | None = WEIGHTS) -> Iterator[CharacterEncoder]:
-    """Trained on texts with slips of the finger in them, and on texts as they are."""
+def methods(
+    checkpoints: Path | None = CHECKPOINTS, weights: Path | None = WEIGHTS
+) -> Iterator[SpellChecked | CharacterEncoder]:
+    """Two methods behind a spell checker; the network, trained on texts with slips, and on texts as they are."""
+    speller = speller_of(training_graph(), list(load_word_vectors(MINILM).key_to_index))
+    yield SpellChecked(WordMatch("skills"), speller)
+    yield SpellChecked(StructuredQuery(load_pretrained(device="cpu")), speller)
 
     def trainer(most_edits: int, weights: Path | None) -> Callable[[KnowledgeGraph], tuple[CharCNN, float]]:
         folder = checkpoints / f"slips-{most_edits}" if checkpoints else None
