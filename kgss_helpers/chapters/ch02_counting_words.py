@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from scipy import sparse
 from kgss_helpers.exam.films import RESULTS
 from kgss_helpers.exam.results import EDITION, ExamResult, recorded
 from kgss_helpers.exam.statistics import Interval
-from kgss_helpers.graph import KnowledgeGraph, did_you_mean
+from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.counting import Cooccurrence, shared_words, tf_idf
 from kgss_helpers.methods.word_vectors import table_of
 from kgss_helpers.question import Split
@@ -39,7 +40,7 @@ PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}
 """Two lists of word pairs that people have judged, in gensim's wheel."""
 PUBLISHED = {"WordSim-353": 0.69, "SimLex-999": 0.44}
 """What is usually given for the vectors that Word2Vec learned from Google News; not measured here."""
-LONGEST_QUESTION, LONGEST_SHOWN = 300, 110
+LONGEST_QUESTION, LONGEST_SHOWN, LONGEST_WORD, MOST_MISSING = 300, 110, 40, 5
 
 
 # ---- bags of words ---------------------------------------------------------------------------------------------------
@@ -150,11 +151,8 @@ def search_panel(search: WordSearch, text: str, node_type: str | None = None) ->
     asked = escape(textwrap.shorten(text, LONGEST_SHOWN, placeholder=" …"))
     said = [f"<b>{asked}</b>, among {escape(node_type) if node_type else 'everything'}:"]
     if missing:
-        hints = [
-            f"<i>{escape(textwrap.shorten(word, 40, placeholder='…') or word[:40])}</i>{_hint(search, word)}"
-            for word in missing[:5]
-        ]
-        said.append(f"No document has {', '.join(hints)}{' and others' if len(missing) > 5 else ''}.")
+        named = ", ".join(_named(search, word) for word in missing[:MOST_MISSING])
+        said.append(f"No document has {named}{' and others' if len(missing) > MOST_MISSING else ''}.")
     if hits.empty:
         said.append(
             "Nothing shares a word with it. Try a word that the graph itself uses, such as <i>science fiction</i>."
@@ -163,12 +161,12 @@ def search_panel(search: WordSearch, text: str, node_type: str | None = None) ->
     return "<br>".join(said) + hits.to_html(index=False, escape=True, border=0)
 
 
-def _hint(search: WordSearch, word: str) -> str:
-    return (
-        escape(did_you_mean(word, search.vectorizer.vocabulary_).replace("; did", " (did").replace("'?", "'?)"))
-        if len(word) < 30
-        else ""
-    )
+def _named(search: WordSearch, word: str) -> str:
+    """A word that no document has, and the word there that is spelt most like it."""
+    if len(word) > LONGEST_WORD:
+        return f"a word of {len(word)} letters"
+    near = difflib.get_close_matches(word, search.vectorizer.vocabulary_, n=1)
+    return f"<i>{escape(word)}</i>" + (f" (did you mean <i>{escape(near[0])}</i>?)" if near else "")
 
 
 # ---- word vectors ----------------------------------------------------------------------------------------------------
@@ -277,10 +275,10 @@ class Norms:
         return cls(words, lengths, np.array([rank[word] for word in words]))
 
     def correlation(self) -> float:
-        """Spearman's, of length and frequency: positive where frequent words are long."""
+        """Spearman's, of length and rank: negative where frequent words are long."""
         from scipy.stats import spearmanr
 
-        return float(spearmanr(self.lengths, -self.ranks).statistic)
+        return float(spearmanr(self.lengths, self.ranks).statistic)
 
 
 # ---- the exam --------------------------------------------------------------------------------------------------------

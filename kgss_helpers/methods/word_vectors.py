@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.pretrained import check_offline_model, offline_model_path
+from kgss_helpers.methods.pretrained import INSTALL, check_offline_model, offline_model_path
 from kgss_helpers.text.corpora import words_of
 from kgss_helpers.text.documents import Style, documents
 
@@ -74,8 +74,10 @@ def table_of(words: Sequence[str], vectors: np.ndarray) -> KeyedVectors:
 def _of_transformer() -> KeyedVectors:
     from safetensors import safe_open
 
-    check_offline_model()
     folder = offline_model_path()
+    if folder is None:
+        raise FileNotFoundError(f"the package with the transformer is missing; {INSTALL}")
+    check_offline_model()
     tokens = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
     rows = [row for row, token in enumerate(tokens) if re.fullmatch("[a-z]{2,}", token)]
     with safe_open(folder / "model.safetensors", framework="numpy") as weights:

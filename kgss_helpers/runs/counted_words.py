@@ -23,8 +23,9 @@ from kgss_helpers.training.glove import GloVe, train_glove
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
-DIMENSIONS, WINDOW = 100, 10
-GLOVE_SETTINGS = {"epochs": 15, "batch_size": 4096, "learning_rate": 0.02}
+WINDOW = 10
+COUNTED_DIMENSIONS, TRAINED_DIMENSIONS = 300, 100
+GLOVE_SETTINGS = {"epochs": 10, "batch_size": 4096, "learning_rate": 0.02}
 
 
 def all_texts(graph: KnowledgeGraph) -> Corpus:
@@ -34,13 +35,13 @@ def all_texts(graph: KnowledgeGraph) -> Corpus:
 
 def counted_here(graph: KnowledgeGraph) -> KeyedVectors:
     """PPMI-SVD of all texts."""
-    return ppmi_svd(all_texts(graph), DIMENSIONS, window=WINDOW)
+    return ppmi_svd(all_texts(graph), COUNTED_DIMENSIONS, window=WINDOW)
 
 
 def trained_here(graph: KnowledgeGraph) -> KeyedVectors:
     """GloVe on the same texts and counts."""
     counts = cooccurrences(all_texts(graph), window=WINDOW)
-    run = train_glove(GloVe(counts.words, DIMENSIONS), counts, device="cpu", **GLOVE_SETTINGS)
+    run = train_glove(GloVe(counts.words, TRAINED_DIMENSIONS), counts, device="cpu", **GLOVE_SETTINGS)
     return run.require_finished().model.table()
 
 
