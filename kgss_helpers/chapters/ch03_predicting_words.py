@@ -169,15 +169,10 @@ def near_a_spelling(table: KeyedVectors, known: KeyedVectors, text: str, k: int 
         return f"One word at a time, please, of {LONGEST_TYPED} letters at most: {_shortened(text)} is more."
     word = words[0]
     in_corpus = "was in the corpus" if word in known else "has <b>no vector</b>: it was not in the corpus often enough"
-    rows = "".join(
-        f"<tr><td>{escape(other)}</td><td>{cosine:.2f}</td><td>{len(shared_ngrams(word, other))}</td></tr>"
-        for other, cosine in nearest_words(table, word, k)
-    )
-    head = "<tr><th>near for FastText</th><th>cosine</th><th>shared n-grams</th></tr>"
-    return (
-        f"For Word2Vec, <b>{escape(word)}</b> {in_corpus}. FastText cuts it into "
-        f"{len(set(ngrams(word)))} n-grams:<table>{head}{rows}</table>"
-    )
+    near = pd.DataFrame(nearest_words(table, word, k), columns=["near for FastText", "cosine"])
+    near["shared n-grams"] = [len(shared_ngrams(word, other)) for other in near["near for FastText"]]
+    cut = f"FastText cuts it into {len(set(ngrams(word)))} n-grams:"
+    return f"<p>For Word2Vec, <b>{escape(word)}</b> {in_corpus}. {cut}</p>{_as_html(near.round(2))}"
 
 
 class Spelling(ipw.VBox):
@@ -232,7 +227,9 @@ def gain_in_variant(one: ExamResult, other: ExamResult, variant: str = "", metri
 
 
 def nearest_by_type(space: SemanticSpace, node_id: str, k: int = 5) -> pd.DataFrame:
-    """What lies nearest to a node, a column a type: ``"name (cosine)"``; empty of what no walk came by.
+    """What lies nearest to a node, a column a type, the most frequent first: ``"name (cosine)"``.
+
+    It is empty of a node that no walk came by.
 
     Types with fewer than ``k`` other nodes are left out.
 
@@ -241,7 +238,7 @@ def nearest_by_type(space: SemanticSpace, node_id: str, k: int = 5) -> pd.DataFr
     """
     vector = space.vectors[space.rows([node_id])[0]]
     columns = {}
-    for node_type in dict.fromkeys(space.types):
+    for node_type in pd.Series(space.types).value_counts().index:
         found = space.search(vector, k, node_type=node_type, exclude=[node_id])
         if len(found) == k:
             columns[node_type] = [f"{row.name} ({row.score:.2f})" for row in found.itertuples(index=False)]
@@ -276,7 +273,7 @@ def _one_name(space: SemanticSpace, graph: KnowledgeGraph, node_id: str, k: int)
     table = nearest_by_type(space, node_id, k) if known else pd.DataFrame()
     if table.empty:
         return f"<p>{title}<br>No walk came by here, so it has no vector, and nothing is ranked.</p>"
-    return f"<p>{title}</p>" + table.to_html(escape=True, border=0)
+    return f"<p>{title}</p>{_as_html(table)}"
 
 
 class WalkNeighbours(ipw.VBox):
@@ -298,6 +295,17 @@ class WalkNeighbours(ipw.VBox):
 
     def _show(self, text: str) -> None:
         self.answer.value = READABLE.format(near_a_name(self.space, self.graph, text))
+
+
+def _as_html(table: pd.DataFrame) -> str:
+    """A table whose cells have room around them; whatever stands in it is escaped."""
+    cell = "style='padding: 2px 18px 2px 0; text-align: left; vertical-align: top'"
+    head = "".join(f"<th {cell}>{escape(str(column))}</th>" for column in table.columns)
+    rows = (
+        "".join(f"<td {cell}>{escape(str(value))}</td>" for value in row)
+        for row in table.itertuples(index=False, name=None)
+    )
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
 def _shortened(text: str) -> str:

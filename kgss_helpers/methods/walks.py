@@ -182,7 +182,9 @@ class GraphWalks:
         self.seed, self.name = seed, name
 
     def fit(self, graph: KnowledgeGraph) -> Self:
-        """Walks, and learns one vector a node."""
+        """Walks, and learns one vector a node; the same graph is walked once, since it would give the same again."""
+        if getattr(self, "_graph", None) is graph:
+            return self
         walked = walk(graph, per_node=self.per_node, length=self.length, back=self.back, away=self.away, seed=self.seed)
         reach = self.window * (2 if self.relations else 1)  # with a relation between any two nodes
         table = word2vec(
@@ -194,7 +196,7 @@ class GraphWalks:
             if node_id in table:
                 vectors[row] = table.get_vector(node_id, norm=True)
         self.table, self.space = table, SemanticSpace.of(graph, vectors, name=self.name)
-        self._names = NameIndex(graph)
+        self._graph, self._names = graph, NameIndex(graph)
         return self
 
     def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
