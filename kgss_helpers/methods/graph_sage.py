@@ -139,7 +139,9 @@ class SageLayer(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
         """Both of shape (…, features); gives (…, out)."""
-        return self.self_weight(x) + self.mean_weight(mean)
+        # As one sum, since a sum of two products would be written and read once more.
+        both = torch.addmm(self.mean_weight(mean.flatten(0, -2)), x.flatten(0, -2), self.self_weight.weight.T)
+        return both.view(*x.shape[:-1], -1)
 
 
 class GraphSage(torch.nn.Module):

@@ -207,19 +207,17 @@ class LinkLoss:
         """Each source looks for its target among the targets of the batch, under torchrun of all processes' batches."""
         source, target = batch.unbind(dim=1)
         here, there = self.vectors(model, torch.cat([source, target]), torch.cat([target, source])).chunk(2)
-        result = self._among(here, source, gathered(there), gathered(target), target)
+        scores = here @ gathered(there).T * self.scale
+        known = self._known(source, gathered(target))
+        result = self._among(scores, known, target, gathered(target))
         if self.both_directions:
-            result = (result + self._among(there, target, gathered(here), gathered(source), source)) / 2
+            if len(scores) == scores.shape[1]:
+                scores, known = scores.T, known.T
+            else:
+                scores = there @ gathered(here).T * self.scale
+                known = self._known(target, gathered(source))
+            result = (result + self._among(scores, known, source, gathered(source))) / 2
         return result
-
-    def _among(
-        self, here: torch.Tensor, asking: torch.Tensor, there: torch.Tensor, asked: torch.Tensor, wanted: torch.Tensor
-    ) -> torch.Tensor:
-        own = torch.zeros(len(here), len(there), dtype=torch.bool, device=here.device)
-        rows = torch.arange(len(here), device=here.device)
-        own[rows, rows + len(here) * rank()] = True
-        false = ~(joined_pairs(self.sampler.csr, asking, asked) | (asking.unsqueeze(1) == asked))
-        return self._loss(here @ there.T * self.scale, own, self._alike(false, wanted, asked))
 
     def against_drawn(self, model: GraphSage, batch: torch.Tensor) -> torch.Tensor:
         """Each source looks for its target among nodes drawn for it."""
@@ -234,9 +232,8 @@ class LinkLoss:
         true, others = others.tensor_split([len(batch)])
         candidates = torch.cat([true.unsqueeze(1), others.view(len(batch), self.negatives_each, -1)], dim=1)
         scores = torch.einsum("bd,bcd->bc", here, candidates) * self.scale
-        own = torch.zeros_like(scores, dtype=torch.bool)
-        own[:, 0] = True
-        return self._loss(scores, own, torch.cat([own[:, :1].logical_not(), false], dim=1))
+        first = torch.zeros_like(false[:, :1])
+        return self._loss(scores, first.long(), torch.cat([first, false], dim=1))
 
     def vectors(self, model: GraphSage, nodes: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Unit vectors of nodes, each from neighbours drawn for it alone, shape (nodes, out)."""
@@ -246,19 +243,29 @@ class LinkLoss:
             tree, x = _brought_along(tree, x)
         return self.vectors_of(model, tree, x)
 
-    def _alike(self, false: torch.Tensor, wanted: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
-        """Of false candidates, shape (batch, candidates), those of the type of the node that is wanted."""
-        if self.types is None:
-            return false
-        return false & (self.types[wanted].unsqueeze(1) == self.types[candidates])
+    def _known(self, here: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+        """Which nodes are joined to which others, or the same, shape (here, there), bool."""
+        return joined_pairs(self.sampler.csr, here, there) | (here.unsqueeze(1) == there)
+
+    def _among(
+        self, scores: torch.Tensor, known: torch.Tensor, wanted: torch.Tensor, candidates: torch.Tensor
+    ) -> torch.Tensor:
+        """The loss of scores, shape (batch, candidates), if each row wants its own node among the candidates."""
+        false = ~known
+        if self.types is not None:
+            false &= self.types[wanted].unsqueeze(1) == self.types[candidates]
+        return self._loss(
+            scores, torch.arange(len(scores), device=scores.device).unsqueeze(1) + len(scores) * rank(), false
+        )
 
     def _loss(self, scores: torch.Tensor, own: torch.Tensor, false: torch.Tensor) -> torch.Tensor:
-        """Of scores, shape (batch, candidates), where ``own`` is each row's true one and ``false`` are its others."""
+        """Of scores, shape (batch, candidates), each row's true one in column ``own`` (batch, 1), others if false."""
+        true = scores.gather(1, own)
         if self.logistic:
-            scores = scores - self.scale / 2
-            return (F.softplus(-scores[own]).mean() + F.softplus(scores[false]).sum() / false.sum().clamp(min=1)) / 2
-        scores = scores.masked_fill(~(own | false), -torch.inf)
-        return (scores.logsumexp(dim=1) - scores[own]).mean()
+            wrong = F.softplus(scores - self.scale / 2).masked_fill(~false, 0).sum() / false.sum().clamp(min=1)
+            return (F.softplus(self.scale / 2 - true).mean() + wrong) / 2
+        among = scores.masked_fill(~false.scatter(1, own, True), -torch.inf)
+        return (among.logsumexp(dim=1, keepdim=True) - true).mean()
 
 
 def rank() -> int:
@@ -296,10 +303,11 @@ def joined_pairs(csr: Csr, here: torch.Tensor, there: torch.Tensor) -> torch.Ten
     number = torch.arange(len(row), device=here.device) - (counts.cumsum(0) - counts)[row]
     around = csr.neighbours[csr.starts[here][row] + number]
     slot = torch.searchsorted(wanted, around).clamp(max=len(wanted) - 1)
-    hit = wanted[slot] == around
-    found = torch.zeros(len(here), len(wanted), dtype=torch.bool, device=here.device)
-    found[row[hit], slot[hit]] = True
-    return found[:, slot_of]
+    # What is not wanted is written beside the table, so that nobody has to wait for how much was hit.
+    cell = torch.where(wanted[slot] == around, row * len(wanted) + slot, len(here) * len(wanted))
+    found = torch.zeros(len(here) * len(wanted) + 1, dtype=torch.bool, device=here.device)
+    found[cell] = True
+    return found[:-1].view(len(here), len(wanted))[:, slot_of]
 
 
 def batches_of(
