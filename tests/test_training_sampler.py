@@ -1,5 +1,8 @@
 """Drawing neighbours: true ones alone, each with the same chance, and nothing breaks where there are none."""
 
+import doctest
+from types import ModuleType
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,12 @@ from torch_geometric.loader import LinkLoader, NodeLoader
 from torch_geometric.nn import SAGEConv
 
 from kgss_helpers.datasets import synthetic_graph
+from kgss_helpers.methods import graph_sage
 from kgss_helpers.methods.graph_sage import Csr
+from kgss_helpers.training import pyg_sampler
+from kgss_helpers.training import sampler as sampler_module
+from kgss_helpers.training.pyg_sampler import PygNeighbourSampler
+from kgss_helpers.training.sage import link_prediction
 from kgss_helpers.training.sampler import NeighbourSampler
 
 
@@ -138,7 +146,7 @@ def data_of(sampler: NeighbourSampler) -> Data:
 def test_it_serves_the_librarys_link_loader(sampler: NeighbourSampler, negatives: str | None) -> None:
     data = data_of(sampler)
     wanted = data.edge_index[:, :20]
-    loader = LinkLoader(data, sampler.for_pyg(), wanted, neg_sampling=negatives, batch_size=8)
+    loader = LinkLoader(data, PygNeighbourSampler(sampler), wanted, neg_sampling=negatives, batch_size=8)
     batches = list(loader)
     assert len(batches) == 3
     for number, batch in enumerate(batches):
@@ -160,7 +168,14 @@ def test_it_serves_the_librarys_link_loader(sampler: NeighbourSampler, negatives
 
 def test_it_serves_the_librarys_node_loader(sampler: NeighbourSampler) -> None:
     seeds = torch.tensor([5, 250, 17])
-    batch = next(iter(NodeLoader(data_of(sampler), sampler.for_pyg(), seeds, batch_size=3)))
+    batch = next(iter(NodeLoader(data_of(sampler), PygNeighbourSampler(sampler), seeds, batch_size=3)))
     assert torch.equal(batch.n_id[:3], seeds)
     here, there = batch.n_id[batch.edge_index]
     assert sampler.csr.contains(there, here).all()
+
+
+@pytest.mark.parametrize("module", [graph_sage, sampler_module, pyg_sampler, link_prediction])
+def test_the_examples_come_out_as_written(module: ModuleType) -> None:
+    results = doctest.testmod(module)
+    assert results.attempted > 0
+    assert results.failed == 0

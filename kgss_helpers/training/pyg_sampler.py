@@ -1,11 +1,12 @@
 """Our sampler as one of PyTorch Geometric's, whose own loaders need compiled packages that PyPI does not have.
 
+>>> from torch_geometric.data import Data
 >>> from torch_geometric.loader import LinkLoader
 >>> from kgss_helpers.datasets import synthetic_graph
 >>> from kgss_helpers.training.sampler import NeighbourSampler
 >>> graph = synthetic_graph(200)
->>> data = graph.to_pyg(homogeneous=True)
->>> sampler = NeighbourSampler.of(graph, fan_out=(3, 2)).for_pyg()
+>>> data = Data(edge_index=graph.to_pyg(homogeneous=True).edge_index, num_nodes=200)
+>>> sampler = PygNeighbourSampler(NeighbourSampler.of(graph, fan_out=(3, 2)))
 >>> batch = next(iter(LinkLoader(data, sampler, data.edge_index, batch_size=4)))
 >>> batch.edge_label_index.shape
 torch.Size([2, 4])

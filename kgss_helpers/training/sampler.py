@@ -9,21 +9,19 @@ the graph lies.
 >>> sampler = NeighbourSampler.of(synthetic_graph(200), fan_out=(3, 2))
 >>> [tuple(level.shape) for level in sampler.tree(torch.tensor([0, 7])).levels]
 [(2,), (2, 3), (2, 3, 2)]
+
+`kgss_helpers.training.pyg_sampler.PygNeighbourSampler` is the same for PyTorch Geometric's own loaders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 
+from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.graph_sage import Csr, FanOut
-
-if TYPE_CHECKING:
-    from torch_geometric.sampler import BaseSampler
-
-    from kgss_helpers.graph import KnowledgeGraph
 
 
 class NeighbourSampler:
@@ -115,9 +113,3 @@ class NeighbourSampler:
         # Rounding could reach the degree itself; the last entry of all is read for a node without neighbours.
         number = torch.minimum((random * degree.unsqueeze(-1)).long(), (degree - 1).clamp(min=0).unsqueeze(-1))
         return self.csr.neighbours[(start.unsqueeze(-1) + number).clamp(max=len(self.csr.neighbours) - 1)]
-
-    def for_pyg(self) -> BaseSampler:
-        """As PyTorch Geometric's ``BaseSampler``, for its ``LinkLoader`` and ``NodeLoader``."""
-        from kgss_helpers.training.pyg_sampler import PygNeighbourSampler
-
-        return PygNeighbourSampler(self)
