@@ -1,6 +1,6 @@
 """How much text Word2Vec needs: trained on 30 to 500 thousand words, measured on WordSim-353.
 
-python -m kgss_helpers.runs.corpus_sizes    # about three minutes
+python -m kgss_helpers.runs.corpus_sizes    # about a minute and a half
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RECORDED = DATA / "results" / "word_vectors" / "corpus_sizes.json"
 SIZES = (30_000, 60_000, 125_000, 250_000, 500_000)
 EPOCHS = 10
-DRAWS = 3
+DRAWS = 2
 """So many times the text is cut and put in another order, to see how much chance there is in a number."""
 PIECE = 100
 """Articles are cut into pieces of so many words, so that a small corpus is no less varied than a large one."""
