@@ -1,4 +1,4 @@
-"""ComplEx and LightGCN on the common loop: they learn, they come to the same numbers again, and see no true edge as false."""
+"""ComplEx and LightGCN on the common loop: they learn, twice the same, and take no true edge for a false one."""
 
 import numpy as np
 import pytest

@@ -168,7 +168,7 @@ def degree_figure(degree: np.ndarray, scores: Mapping[str, np.ndarray], title: s
     """A panel for each method: the mean score of each node as an end, by its degree on a logarithmic axis."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, len(scores), figsize=(10, 4.2), squeeze=False)
+    figure, panels = plt.subplots(1, len(scores), figsize=(10, 4.2), squeeze=False, sharey=True)
     for axes, (name, values), (color, _, marker) in zip(panels[0], scores.items(), GROUP_STYLES, strict=False):
         axes.scatter(degree, values, s=14, c=color, marker=marker, alpha=0.5)
         axes.set_xscale("log")

@@ -257,6 +257,9 @@ class ByEdges:
         graph: The training graph.
         relation_of: Reads the relation out of a question's text, if it can.
         name: The row in the exam's table.
+
+    Attributes:
+        training_seconds: What the fitting took, for the exam's table; to be set by whoever measured it.
     """
 
     def __init__(
@@ -269,6 +272,7 @@ class ByEdges:
     ) -> None:
         self.scorer, self.graph, self.relation_of, self.name = scorer, graph, relation_of, name or scorer.name
         self.sees = getattr(scorer, "sees", "the graph; names in the question")
+        self.training_seconds = 0.0
         self._names = NameIndex(graph)
         self._begin = {relation: set(part["source"]) for relation, part in graph.edges.groupby("relation")}
 

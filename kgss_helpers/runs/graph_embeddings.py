@@ -1,10 +1,10 @@
 """Who foresees edges without reading a text: the exam's rows of graph embeddings, and their measures on held-out edges.
 
-python -m kgss_helpers.runs.graph_embeddings                    # rows of the exam, in `data/results/exam`
-python -m kgss_helpers.runs.graph_embeddings --only SVD         # those whose name holds a word
-python -m kgss_helpers.runs.graph_embeddings --compare          # measures, in `data/results/link_prediction`
+python -m kgss_helpers.runs.graph_embeddings             # rows of the exam, in `data/results/exam`
+python -m kgss_helpers.runs.graph_embeddings --compare   # measures on held-out edges, in `data/results/link_prediction`
 
-Both learn from the training graph alone; each takes some minutes on two cores.
+Each takes some minutes on two cores; ``--only SVD`` makes do with those whose name holds a word. All learn from the
+training graph alone.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import platform
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.compute import release_memory
 from kgss_helpers.exam.films import film_exam, sit
 from kgss_helpers.exam.statistics import mean_interval
-from kgss_helpers.files import DATA, write_whole
+from kgss_helpers.files import DATA, slug, write_whole
 from kgss_helpers.films.roles import ROLES, TABLE
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import (
@@ -55,10 +55,17 @@ from kgss_helpers.training.edges import train_complex, train_light_gcn
 from kgss_helpers.training.sage import train_sage
 
 RECORDED = DATA / "results" / "link_prediction"
-CREDITS, KEYWORDS = "credits", "keywords"
+CREDITS, KEYWORDS, IN_EXAM = "credits", "keywords", "the exam's family credit"
+CORRELATION = "correlation with degree"
+IN_THE_EXAM = (
+    "adjacency SVD", "distilled PageRank", "ComplEx", "LightGCN", "GraphSAGE without text", "learned proximity",
+    "learned proximity, years too",
+)  # fmt: skip
+"""What gets a row; graph walks have theirs already."""
+FORESIGHT = "soft structured query, next credits too"
 RIVAL = "personalised PageRank"
 """What every scorer is compared with, edge by edge."""
-SAGE = {"epochs": 20, "batch_size": 1024, "learning_rate": 1e-2, "fan_out": (10, 5)}
+SAGE = {"epochs": 5, "batch_size": 1024, "learning_rate": 1e-2, "fan_out": (10, 5)}
 ASKED = [(role.name, re.compile(re.escape(role.question).replace(re.escape("{person}"), ".+"))) for role in TABLE]
 
 
@@ -138,85 +145,107 @@ def learned() -> dict[str, Callable[[], EdgeScorer]]:
     }
 
 
-# ---- rows of the exam ------------------------------------------------------------------------------------------------
+# ---- what is recorded ------------------------------------------------------------------------------------------------
+
+
+@cache
+def fitted(name: str) -> tuple[EdgeScorer, float]:
+    """A scorer by name, fitted on the training graph once a session, and the seconds of processor time it took."""
+    began = time.process_time()
+    scorer = (proximities() | embeddings() | learned())[name]().fit(film_exam().training_graph)
+    return scorer, time.process_time() - began
+
+
+def as_method(name: str) -> ByEdges:
+    """A fitted scorer as a method of the exam."""
+    scorer, seconds = fitted(name)
+    method = ByEdges(scorer, film_exam().training_graph, relation_of=relation_of)
+    method.training_seconds = seconds
+    return method
 
 
 def methods(only: str = "") -> Iterator[Method | Encoder]:
-    """All of them, the cheap ones first; each is fitted once, for both halves."""
-    graph = film_exam().training_graph
-    for name, make in (embeddings() | learned()).items():
-        if only in name and name not in ("node2vec walks", "learned proximity, walks alone"):
-            yield ByEdges(make().fit(graph), graph, relation_of=relation_of)
-    predictor = LearnedProximity(ROLES, attribute="year").fit(graph)
-    yield Foresight(load_pretrained(device="cpu"), predictor, graph)
+    """The rows of the exam whose name holds a word, the cheap ones first; each is fitted once, for both halves."""
+    for name in IN_THE_EXAM:
+        if only in name:
+            yield as_method(name)
+    if only in FORESIGHT:
+        predictor = fitted("learned proximity, years too")[0]
+        yield Foresight(load_pretrained(device="cpu"), predictor, film_exam().training_graph, name=FORESIGHT)
 
 
-# ---- measures on held-out edges --------------------------------------------------------------------------------------
+def compared(name: str, split: Split = "test") -> pd.DataFrame:
+    """A scorer on held-out edges and on the exam's family *credit*, beside PageRank.
 
-
-def compared(split: Split = "test") -> pd.DataFrame:
-    """Every scorer on held-out edges: ``scorer``, ``edges``, ``measure``, an interval, and the gain over PageRank.
-
-    Columns are ``mean``, ``low``, ``high`` and ``gain``, ``gain_low``, ``gain_high`` (paired over edges or questions).
+    Returns:
+        Columns ``scorer``, ``edges``, ``measure``, ``mean``, ``low``, ``high``, and the gain over PageRank, paired over
+        edges or questions: ``gain``, ``gain_low``, ``gain_high``.
     """
-    graph, kinds, rows = film_exam().training_graph, kinds_of(unseen_edges(split)), []
-    asked = [one for one in film_exam().questions if one.family == "credit" and not one.variant]
-    rival: dict[tuple[str, str], np.ndarray] = {}
-    makers = {RIVAL: proximities()[RIVAL]} | proximities() | embeddings() | learned()
-    for name, make in makers.items():
-        began = time.process_time()
-        scorer = make().fit(graph)
-        spent = time.process_time() - began
-        found = {}
-        for kind, edges in kinds.items():
-            if kind == KEYWORDS and isinstance(scorer, LearnedProximity):
-                continue  # it learns credits alone
-            per_edge = measure(scorer, edges)
-            per_edge["correlation with degree"] = degree_correlation(scorer, edges)
-            found |= {(kind, column): per_edge[column].to_numpy() for column in per_edge}
-        sat = sit(ByEdges(scorer, graph, relation_of=relation_of), split=split, questions=asked)
-        found["the exam's family credit", "nDCG@10"] = sat.by_family()["credit"].to_numpy()
-        rival = rival or found
-        for (kind, which), values in found.items():
-            gain = mean_interval(values - rival[kind, which])
-            rows.append((name, kind, which, *mean_interval(values), *gain, round(spent, 1)))
-        print(f"{name}: {sat.interval('credit')} on credit, {spent:.0f} s", flush=True)
-        release_memory()
-    columns = ["scorer", "edges", "measure", "mean", "low", "high", "gain", "gain_low", "gain_high", "seconds"]
+    rival, found = _values(RIVAL, split), _values(name, split)
+    rows = [(name, *key, *mean_interval(values), *mean_interval(values - rival[key])) for key, values in found.items()]
+    columns = ["scorer", "edges", "measure", "mean", "low", "high", "gain", "gain_low", "gain_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def load_compared(split: Split = "test") -> pd.DataFrame:
-    """What `compared` left in ``data/results/link_prediction``."""
-    return pd.DataFrame(json.loads((RECORDED / f"{split}.json").read_text(encoding="utf-8"))["rows"])
+@cache
+def _values(name: str, split: Split) -> dict[tuple[str, str], np.ndarray]:
+    """Every measure, edge by edge or question by question, by kind of edges and name of the measure."""
+    scorer, found = fitted(name)[0], {}
+    for kind, edges in kinds_of(unseen_edges(split)).items():
+        if kind == CREDITS or not isinstance(scorer, LearnedProximity):  # that learns credits alone
+            per_edge = measure(scorer, edges)
+            per_edge[CORRELATION] = degree_correlation(scorer, edges)
+            found |= {(kind, column): per_edge[column].to_numpy() for column in per_edge}
+    asked = [one for one in film_exam().questions if one.family == "credit" and not one.variant]
+    sat = sit(as_method(name), split=split, questions=asked)
+    return found | {(IN_EXAM, "nDCG@10"): sat.by_family()["credit"].to_numpy()}
 
 
-def keep(table: pd.DataFrame, split: Split, seconds: float) -> None:
+def keep(name: str, split: Split = "test") -> None:
     """Writes a comparison, with what it ran on."""
+    table = compared(name, split)
+    libraries = {package: version(package) for package in ("torch", "torch-geometric", "scikit-learn")}
     kept = {
+        "scorer": name,
         "split": split,
-        "seconds": round(seconds),
-        "machine": {"processor": platform.machine(), "python": platform.python_version()}
-        | {name: version(name) for name in ("torch", "torch-geometric", "scikit-learn")},
-        "rows": json.loads(table.round(4).to_json(orient="records")),
+        "seconds to fit": round(fitted(name)[1], 1),
+        "machine": {"processor": platform.machine(), "python": platform.python_version()} | libraries,
+        "rows": json.loads(table.drop(columns="scorer").round(4).to_json(orient="records")),
     }
-    text = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
-    write_whole(RECORDED / f"{split}.json", text)
+    write_whole(RECORDED / f"{slug(name)}.{split}.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    exam_row = table.set_index("edges").loc[IN_EXAM]
+    print(f"{name}: {exam_row['mean']:.2f} on credit, {exam_row['gain']:+.2f} against {RIVAL}", flush=True)
+
+
+def load_compared(split: Split = "test") -> pd.DataFrame:
+    """What is recorded of all scorers, as `compared` gives it, with ``seconds`` to fit.
+
+    Raises:
+        FileNotFoundError: Nothing is; says by which command it is made.
+    """
+    parts = []
+    for path in sorted(RECORDED.glob(f"*.{split}.json")):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        part = pd.DataFrame(kept["rows"]).assign(seconds=kept["seconds to fit"])
+        part.insert(0, "scorer", kept["scorer"])
+        parts.append(part)
+    if not parts:
+        raise FileNotFoundError(f"{RECORDED} holds no comparison; run python -m kgss_helpers.runs.graph_embeddings")
+    return pd.concat(parts, ignore_index=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--compare", action="store_true")
-    parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--only", default="")
     options, _ = parser.parse_known_args(argv)
     if not options.compare:
         about = __doc__.split("\n")[0]
         return record(lambda: methods(options.only), argv, command="kgss_helpers.runs.graph_embeddings", about=about)
-    began = time.process_time()
-    table = compared(options.split)
-    keep(table, options.split, time.process_time() - began)
+    for name in proximities() | embeddings() | learned():
+        if options.only in name:
+            keep(name)
     return 0
 
 
