@@ -29,12 +29,11 @@ def planted_links(
         seed: The same seed gives the same pairs.
 
     Raises:
-        GraphError: There are too few pairs for the links, or more than half of all possible ones.
+        GraphError: There are too few pairs for the links, more than half of all possible ones, or too many topics.
     """
     if not AT_LEAST * links <= pairs <= projects * links // 2 or topics > min(links, projects):
-        raise GraphError(
-            f"cannot plant {pairs:,} pairs of {links:,} links and {projects:,} projects in {topics} topics"
-        )
+        sizes = f"{pairs:,} pairs of {links:,} links and {projects:,} projects in {topics} topics"
+        raise GraphError(f"cannot plant {sizes}; take more pairs, or fewer topics")
     rng = np.random.default_rng(seed)
     topic_of = rng.permutation(np.arange(links) % topics)
     by_topic = np.argsort(topic_of, kind="stable")
