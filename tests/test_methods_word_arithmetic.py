@@ -133,9 +133,9 @@ def test_a_sentence_of_unknown_words_is_refused(toy):
 def test_words_stand_along_a_direction(toy):
     axis = direction(toy, ["man", "king"], ["woman", "queen"])
     assert np.linalg.norm(axis) == pytest.approx(1)
-    places = along(toy, ["woman", "man"], axis)
-    assert places.index.tolist() == ["man", "woman"]
-    assert places["man"] == pytest.approx(-places["woman"])
+    standings = along(toy, ["woman", "man"], axis)
+    assert standings.index.tolist() == ["man", "woman"]
+    assert standings["man"] == pytest.approx(-standings["woman"])
 
 
 def test_a_concept_is_learned_from_examples_that_are_not_ranked(table):

@@ -159,13 +159,13 @@ def _colours() -> object:
     return mpl.colormaps["cividis_r"].with_extremes(bad=NO_COLOUR)
 
 
-def axis_chart(places: Mapping[str, pd.Series], *, title: str, ends: tuple[str, str]) -> Figure:
+def axis_chart(standings: Mapping[str, pd.Series], *, title: str, ends: tuple[str, str]) -> Figure:
     """Words along a direction, in standard deviations of all words: one panel a table, the grey band is two of them."""
     import matplotlib.pyplot as plt
 
-    most = max(map(len, places.values()))
-    figure, panels = plt.subplots(1, len(places), figsize=(6 * len(places), 1.2 + 0.34 * most), squeeze=False)
-    for panel, (label, values) in zip(panels.ravel(), places.items(), strict=True):
+    most = max(map(len, standings.values()))
+    figure, panels = plt.subplots(1, len(standings), figsize=(6 * len(standings), 1.2 + 0.34 * most), squeeze=False)
+    for panel, (label, values) in zip(panels.ravel(), standings.items(), strict=True):
         _dots(panel, values)
         panel.set(title=label, xlabel=f"← {ends[0]}    standard deviations    {ends[1]} →")
     figure.suptitle(title, x=0.01, ha="left", fontsize=15)
