@@ -101,7 +101,7 @@ def test_the_recorded_model_is_the_recipe_that_the_notebook_shows(kept: kept_tex
     assert recorded["hidden"] == recipe.hidden == model.layers[0].self_weight.out_features
     assert recorded["epochs"] == recipe.epochs
     assert model.features == kept.documents.shape[1]
-    assert set(pd.read_csv(runs.ALONE)["method"]) == set(runs.RECIPES)
+    assert recorded["steps"] >= len(pd.read_csv(runs.HISTORY))
 
 
 def test_a_damaged_model_is_refused_by_name(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_damaged_model_is_refused_by_name(tmp_path: Path) -> None:
         runs.load_model(tmp_path / "model.safetensors")
 
 
-def test_a_model_that_moves_nothing_finds_every_node_by_its_own_text() -> None:
+def test_a_model_that_moves_nothing_finds_every_node_by_its_own_name() -> None:
     graph, vectors = toy_training()
     ids = graph.nodes["node_id"].to_numpy(dtype=object)
     kept = kept_texts.KeptTexts(ids, vectors, vectors, {})

@@ -10,7 +10,7 @@ import ipywidgets as ipw
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.exam.films import RESULTS
+from kgss_helpers.exam.films import FAMILIES, RESULTS
 from kgss_helpers.exam.results import ALL, EDITION, ExamResult, difference, recorded
 from kgss_helpers.exam.statistics import Interval, mean_interval
 from kgss_helpers.graph import KnowledgeGraph
@@ -51,6 +51,8 @@ PROJECTS_OF_THE_SEMINAR = (
 """What the seminar's GraphSAGE with text answered, with its scores; its graph was another one than ours."""
 FLOOR = ("random", "popularity", "word match (BM25) on skills")
 TEXT, PAGERANK = "MiniLM, documents", "personalised PageRank"
+WALKS = "graph walks"
+"""Its vectors are learned node by node: a node must have been there."""
 SAGE = tuple(RECIPES)
 SAGE_SMOOTH = f"{BEST}, Correct and Smooth"
 GENRES = ("Science fiction", "Western", "Horror", "Animation", "War", "Musical")
@@ -76,13 +78,17 @@ def rows_of(names: Sequence[str], split: Split = "test") -> dict[str, ExamResult
     return {name: found[name] for name in names}
 
 
-def by_family(results: Sequence[ExamResult], families: Sequence[str]) -> pd.DataFrame:
-    """Methods as rows and families as columns: means of nDCG@10, with the interval where all families are counted."""
+def by_family(results: Sequence[ExamResult], families: Sequence[str] = FAMILIES) -> pd.DataFrame:
+    """Methods as rows, families as columns: means of nDCG@10, with intervals for few families and for all of them."""
+    short = len(families) > 2
     rows = {
-        result.method: [f"{result.interval(family).mean:.2f}" for family in families] + [str(result.interval())]
+        result.method: [
+            f"{result.interval(family).mean:.2f}" if short else str(result.interval(family)) for family in families
+        ]
+        + [str(result.interval())]
         for result in results
     }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[*families, ALL])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[*families, ALL]).rename_axis("method")
 
 
 def gain(first: ExamResult, second: ExamResult, family: str = ALL) -> Interval:

@@ -24,11 +24,18 @@ FOLDER = DATA / "results" / "sage_text"
 FILE = FOLDER / "texts.npz"
 RENEW = "`python -m kgss_helpers.runs.sage_with_text --texts`"
 DOCUMENTS, NAMES = "skills", "name"
+LEVELS = {"documents": 127, "names": 15, "questions": 127}
+"""Names serve a training alone, as texts among others, and need not be as exact."""
 
 
-def packed(vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """A byte a number, each row with a scale of its own: a cosine moves by less than a hundredth."""
-    scale = np.abs(vectors).max(axis=1, keepdims=True) / 127
+def packed(vectors: np.ndarray, levels: int = 127) -> dict[str, np.ndarray]:
+    """A byte a number, each row with a scale of its own: a cosine moves by less than a hundredth.
+
+    Args:
+        vectors: Shape (rows, dimensions).
+        levels: On each side of zero; fewer take less room once they are compressed.
+    """
+    scale = np.abs(vectors).max(axis=1, keepdims=True) / levels
     return {"bytes": np.round(vectors / np.maximum(scale, 1e-12)).astype(np.int8), "scale": scale.astype(np.float16)}
 
 
@@ -145,7 +152,7 @@ def record_texts(path: Path | str = FILE) -> Path:
     parts = {
         f"{part}_{kind}": numbers
         for part, of_part in texts.items()
-        for kind, numbers in packed(encode(model, of_part)).items()
+        for kind, numbers in packed(encode(model, of_part), LEVELS[part]).items()
     }
     file = io.BytesIO()
     np.savez_compressed(

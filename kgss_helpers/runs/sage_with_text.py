@@ -42,7 +42,6 @@ RENEW = "`python -m kgss_helpers.runs.sage_with_text`"
 APPNP_RESTART, OWN = 0.7, 0.3
 """Chosen on validation, among 0.9 and 0.7, and among 1, 0.3 and 0."""
 MODEL, SETTINGS, HISTORY = FOLDER / "model.safetensors", FOLDER / "run.json", FOLDER / "history.csv"
-ALONE = FOLDER / "alone.csv"
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,11 @@ class Recipe:
     drop: float = 0.5
     names: float = 0.5
     itself: float = 0.5
-    hidden: int = 256
-    fan_out: tuple[int, int] = (8, 4)
-    epochs: float = 4
+    hidden: int = 128
+    fan_out: tuple[int, int] = (5, 3)
+    epochs: float = 2
     batch_size: int = 512
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     scale: float = 20.0
 
 
@@ -223,7 +222,7 @@ def load_model(path: Path | str = MODEL) -> GraphSage:
 
 
 def found_alone(encoder: KeptEncoder, graph: KnowledgeGraph, *, most: int = 300, seed: int = 0) -> dict[str, float]:
-    """Nodes asked for with their own document, as if it were a question: how far up each stands among its own type.
+    """Nodes asked for by their names alone, joined to nothing: how far up each stands among those of its own type.
 
     Args:
         encoder: Any.
@@ -232,9 +231,9 @@ def found_alone(encoder: KeptEncoder, graph: KnowledgeGraph, *, most: int = 300,
         seed: Of the draw.
 
     Returns:
-        Type → the mean of 1 / place (MRR), 1 if every node is the first that its own document finds.
+        Type → the mean of 1 / place (MRR), 1 if every node is the first that its own name finds.
     """
-    nodes, asked = encoder.encode_nodes(graph), encoder.alone(encoder.kept.of(graph))
+    nodes, asked = encoder.encode_nodes(graph), encoder.alone(encoder.kept.of(graph, names=True))
     rng, found = np.random.default_rng(seed), {}
     for node_type, rows in graph.nodes.groupby("node_type").indices.items():
         joined = rows[graph.degree.to_numpy()[rows] > 0]
@@ -271,19 +270,9 @@ def methods(kept: KeptTexts, named: Callable[[str], bool], folder: Path = FOLDER
             keep(run, recipe, seconds, folder)
             run.model = load_model(folder / MODEL.name)  # what sits the exam is what is kept, in half precision
         encoder = KeptEncoder(vectors, run.model, neighbours=recipe.neighbours, name=name, training_seconds=seconds)
-        keep_alone(name, found_alone(encoder, graph), folder)
         yield encoder
         if name == BEST:
             yield CorrectAndSmooth(encoder, own=OWN, name=f"{name}, Correct and Smooth")
-
-
-def keep_alone(name: str, found: dict[str, float], folder: Path = FOLDER) -> None:
-    """Adds a line to what `found_alone` says of each model, or renews it."""
-    path = folder / ALONE.name
-    table = pd.read_csv(path, index_col="method") if path.is_file() else pd.DataFrame()
-    table = pd.concat([table.drop(index=name, errors="ignore"), pd.DataFrame([found], index=[name])])
-    order = [known for known in RECIPES if known in table.index]
-    write_whole(path, table.loc[order].round(4).rename_axis("method").to_csv())
 
 
 def keep(run: TrainingRun, recipe: Recipe, seconds: float, folder: Path = FOLDER) -> None:
@@ -302,12 +291,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m kgss_helpers.runs.sage_with_text", description=__doc__)
     parser.add_argument("--only", default="", help="only methods whose name holds this")
+    parser.add_argument("--just", default="", help="only the method that is called so")
     parser.add_argument("--texts", action="store_true", help="encode all texts anew first")
     options = parser.parse_args(argv)
     if options.texts:
         record_texts()
-    for method in methods(KeptTexts.load(), lambda name: options.only in name):
-        for split in reversed(get_args(Split)):
+    for method in methods(KeptTexts.load(), lambda name: options.only in name and options.just in ("", name)):
+        for split in get_args(Split):
             result = sit(method, split=split, fit=False)
             result.save(RESULTS[EDITION])
             print(f"{method.name}, {split}: {result.interval()}", flush=True)
