@@ -45,16 +45,10 @@ def test_a_column_is_known_whatever_its_case_signs_and_types(column, means):
     assert plain(column) == means
 
 
-def test_all_missing_columns_are_named_with_what_may_be_meant():
-    assert proposed(["Id", "Label", "Kind"], ["node_id", "node_type", "name"]) == {
-        "node_id": "Id",
-        "node_type": "Label",
-        "name": "Kind",
-    } or proposed(["Id", "Title", "Kind"], ["node_id", "node_type", "name"]) == {
-        "node_id": "Id",
-        "node_type": "Kind",
-        "name": "Title",
-    }
+def test_all_missing_columns_are_proposed_at_once():
+    ours = ["node_id", "node_type", "name"]
+    assert proposed(["Id", "Title", "Kind"], ours) == {"node_id": "Id", "node_type": "Kind", "name": "Title"}
+    assert proposed(["x", "y"], ours) == {}
 
 
 def test_one_message_names_every_missing_column(write):
@@ -259,8 +253,8 @@ def test_movielens_of_one_hundred_thousand_and_of_one_million(tmp_path):
 )
 def test_a_rating_is_a_number_of_stars(write, tmp_path, user, rating, said):
     write("movies.csv", "movieId,title,genres\n1,A (1999),Drama\n")
-    write("ratings.csv", f"userId,movieId,rating,timestamp\n{user},1,{rating},0\n")
-    with pytest.raises(GraphError, match=f"the rating '{rating}'.*{said}"):
+    write("ratings.csv", f"userId,movieId,rating,timestamp\n1,1,{rating},0\n")
+    with pytest.raises(GraphError, match=f"the rating '{rating}' of user 1.* not a number of stars from 0 to 5"):
         load_movielens(tmp_path, tags=False)
 
 
@@ -308,6 +302,8 @@ def test_n_triples_and_relations_in_words(write):
 def test_what_is_no_rdf_is_named(write, name, text):
     with pytest.raises(GraphError, match=rf"^g\.{name.split('.')[1]}"):
         load_rdf(write(name, text))
+    with pytest.raises(GraphError, match=r"g\.csv: its ending tells no format"):
+        load_rdf(write("g.csv", text))
 
 
 # ---- NetworkX and GraphML ----------------------------------------------------------------------------------------
