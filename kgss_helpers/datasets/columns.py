@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
+from kgss_helpers.datasets.known_tables import known_layout
 from kgss_helpers.graph import GraphError
 
 SYNONYMS = {
@@ -61,24 +62,6 @@ def check_header(header: Sequence[str], required: Sequence[str], name: str, deli
     if meant:
         hint = f"Rename {', '.join(f'{theirs!r} to {ours!r}' for ours, theirs in meant.items())}"
     raise GraphError(f"{name}, line 1: {lacks} missing; {there}. {hint}{known_layout(header)}")
-
-
-LAYOUTS = (
-    ({"budget", "homepage", "adult", "video"}, "The Movies Dataset; load_tmdb5000 reads TMDB's 5,000 films"),
-    ({"movieId", "imdbId", "tmdbId"}, "MovieLens' links.csv; pass its folder to load_movielens"),
-    ({"userId", "movieId", "rating"}, "MovieLens' ratings; pass their folder to load_movielens"),
-    ({"movieId", "title", "genres"}, "MovieLens' films; pass their folder to load_movielens"),
-    ({"tconst"}, "IMDb's tables; pass their folder to load_imdb"),
-    ({"nconst"}, "IMDb's tables; pass their folder to load_imdb"),
-    ({"movie_id", "cast", "crew"}, "TMDB's casts and crews; pass them to load_tmdb5000 as the second file"),
-)
-"""Columns by which a well-known layout is recognised, and what to do about it."""
-
-
-def known_layout(header: Sequence[str]) -> str:
-    """What a header is known to be, as a sentence with a blank before it; empty if nothing is known."""
-    there = set(header)
-    return next((f". This looks like {what}" for columns, what in LAYOUTS if columns <= there), "")
 
 
 def renamed(header: Sequence[str], columns: Mapping[str, str], name: str) -> list[str]:
