@@ -110,11 +110,13 @@ def read_json_lines(path: Path | str, *, on_bad_rows: BadRows = "error") -> Iter
                 continue
             try:
                 value = json.loads(line.decode("utf-8"))
-            except ValueError as error:
+                if b"\\ud" in line.lower():
+                    json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a letter can be read, but not written
+            except (ValueError, RecursionError) as error:
                 if on_bad_rows == "error":
                     from kgss_helpers.graph import GraphError
 
-                    reason = getattr(error, "msg", "not UTF-8")
+                    reason = _why(error)
                     raise GraphError(
                         f"{path.name}, line {number}: not valid JSON ({reason}); "
                         "mend it, or read with on_bad_rows='skip'"
@@ -124,6 +126,14 @@ def read_json_lines(path: Path | str, *, on_bad_rows: BadRows = "error") -> Iter
             yield number, value
     if skipped:
         announce(f"{path.name}: {counted(skipped, 'line')} not valid JSON, skipped")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeEncodeError):
+        return "half of a surrogate pair stands alone"
+    return getattr(error, "msg", "not UTF-8")
 
 
 def first_error(problems: Iterable[str], *, limit: int = 5) -> str:

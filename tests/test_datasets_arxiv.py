@@ -90,7 +90,6 @@ def test_a_packed_snapshot(snapshot):
         (["cs."], ["0001.1", "0001.3"]),
         ("cs.", ["0001.1", "0001.3"]),
         (["math."], ["0001.1"]),
-        (["math"], []),
         (["math-ph", "cs.AI"], ["0001.2", "0001.3"]),
         ((), ["0001.1", "0001.2", "0001.3"]),
     ],
@@ -101,7 +100,50 @@ def test_categories_are_exact_unless_they_end_in_a_full_stop(snapshot, categorie
 
 def test_the_limit_counts_papers_that_were_chosen(snapshot):
     assert papers_of(load_arxiv(snapshot(), categories=["cs."], limit=1)) == ["0001.1"]
-    assert papers_of(load_arxiv(snapshot(), limit=0)) == []
+
+
+def test_a_choice_that_leaves_nothing_is_told(snapshot):
+    for choice in ({"limit": 0}, {"categories": ["math"]}):
+        with pytest.warns(UserWarning, match=r"arXiv: nothing was read\. Check what was asked for"):
+            assert papers_of(load_arxiv(snapshot(), **choice)) == []
+
+
+def test_the_year_is_that_of_the_first_version(snapshot):
+    versions = [
+        {"version": "v1", "created": "Mon, 2 Apr 2007 19:18:42 GMT"},
+        {"created": "Tue, 3 May 2011 00:00:00 GMT"},
+    ]
+    record = {"id": "1", "title": "T", "categories": "x", "update_date": "2015-05-13", "versions": versions}
+    graph = load_arxiv(snapshot([record, {**record, "id": "2", "versions": []}]))
+    assert graph.nodes.set_index("node_id")["year"].loc[["project:1", "project:2"]].tolist() == [2007, 2015]
+
+
+def test_affiliations_in_brackets_are_no_people(snapshot):
+    authors = "A. Lee (1), B. Ray (Univ. of X, Y (Z), W) and C. Quill ((1) Institute, Town)"
+    graph = load_arxiv(snapshot([{"id": "1", "title": "T", "categories": "x", "authors": authors}]))
+    assert authors_of(graph, "1") == ["A. Lee", "B. Ray", "C. Quill"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kind"),
+    [
+        ("title", ["T"], "a list"),
+        ("categories", 7, "a number"),
+        ("abstract", {"a": 1}, "an object"),
+        ("authors", True, "true"),
+    ],
+)
+def test_a_field_of_another_kind_is_named(snapshot, field, value, kind):
+    record = {"id": "1", "title": "T", "categories": "x"} | {field: value}
+    with pytest.raises(GraphError, match=f"arxiv.json, line 1: '{field}' is {kind}.*not a text"):
+        load_arxiv(snapshot([record]))
+
+
+@pytest.mark.parametrize("authors", [["Ann Lee"], [["Lee", None]], "Ann Lee", [[1, 2]]])
+def test_authors_in_another_form_are_not_cut_into_letters(snapshot, authors):
+    record = {"id": "1", "title": "T", "categories": "x", "authors_parsed": authors}
+    with pytest.raises(GraphError, match=r"arxiv\.json, line 1: 'authors_parsed' must hold lists"):
+        load_arxiv(snapshot([record]))
 
 
 def test_a_record_without_what_it_needs(snapshot):

@@ -90,7 +90,23 @@ def test_choices_of_titles_years_and_appearances(folder):
     everyone, _ = load(folder, appearances=True)
     assert {("nm3", "Self", "tt1"), ("nm6", "Archive footage", "tt5")} <= edges_of(everyone)
     nothing, warned = load(folder, from_year=3000)
-    assert (len(nothing.nodes), warned) == (0, [])
+    assert len(nothing.nodes) == 0
+    assert "nothing was read" in warned[-1]
+
+
+def test_a_single_title_type_is_no_row_of_letters(folder):
+    assert edges_of(load(folder, title_types="short")[0]) == edges_of(load(folder, title_types=("short",))[0])
+
+
+def test_a_credit_without_a_category_is_counted(folder):
+    path = folder / "title.principals.tsv"
+    header, first, *rest = path.read_text(encoding="utf-8").splitlines()
+    fields = first.split("\t")
+    fields[header.split("\t").index("category")] = r"\N"
+    path.write_text("\n".join([header, "\t".join(fields), *rest]) + "\n", encoding="utf-8")
+    graph, warned = load(folder)
+    assert any("credits without a category left out" in text for text in warned)
+    assert r"\N" not in set(graph.edges["relation"])
 
 
 def test_packed_files_give_the_same_graph(folder):

@@ -35,7 +35,7 @@ def edges_of(graph):
 
 
 def test_a_small_folder(folder):
-    graph = load_triples(folder, node_type="thing")
+    graph = load_triples(folder, node_type="thing", split_texts=True)
     assert graph.nodes.values.tolist() == [
         ["1", "thing", "mast", "a pole, upright"],
         ["2", "thing", "ship", ""],
@@ -85,7 +85,9 @@ def test_repeats_and_entities_without_a_text_are_counted(folder):
 def test_a_line_that_is_cut_off(folder, name, text, line, fields):
     whole = load_triples(folder)
     add(folder, name, text)
-    with pytest.raises(GraphError, match=rf"^{name}, line {line}: expected {fields} fields separated by tabs, found"):
+    with pytest.raises(
+        GraphError, match=rf"^{name}, line {line}: (expected {fields} fields separated by tabs, found|field 2 is empty)"
+    ):
         load_triples(folder)
     with pytest.warns(UserWarning, match=rf"^{name}: 1 line without {fields} readable fields skipped") as warned:
         graph = load_triples(folder, on_bad_rows="skip")
@@ -99,11 +101,52 @@ def test_a_file_cut_inside_a_letter(folder):
         load_triples(folder)
 
 
-def test_a_missing_file(folder):
+def test_a_missing_file_is_told_and_one_that_is_asked_for_is_refused(folder):
     (folder / "dev.tsv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"neither dev\.tsv nor dev\.tsv\.gz"):
-        load_triples(folder)
+    with pytest.warns(UserWarning, match=r"there is no file for validation; read train\.tsv, test\.tsv"):
+        assert len(load_triples(folder).edges) == 3
     assert len(load_triples(folder, parts=["train"]).edges) == 2
+    with pytest.raises(FileNotFoundError, match=r"neither dev\.tsv nor dev\.tsv\.gz"):
+        load_triples(folder, parts=["dev"])
+    for name in ("train.tsv", "test.tsv"):
+        (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=r"there is no train\.txt, train\.tsv or the like in"):
+        load_triples(folder)
+
+
+def test_plain_triples_need_no_texts(tmp_path):
+    for part, line in (("train", "Ada_Lovelace\tknows\tSammy Davis, Jr."), ("valid", "a\tb\tc"), ("test", "c\tb\ta")):
+        (tmp_path / f"{part}.txt").write_text(line + "\n", encoding="utf-8")
+    graph = load_triples(tmp_path)
+    assert graph.nodes["name"].tolist() == ["Ada Lovelace", "a", "c", "Sammy Davis, Jr."]
+    assert graph.node("Ada_Lovelace")["description"] == ""
+    assert len(graph.edges) == 3
+
+
+def test_a_comma_belongs_to_a_name_unless_the_ids_are_wordnets(folder):
+    assert load_triples(folder).node("1")["name"] == "mast, a pole, upright"
+    assert load_triples(folder).node("1")["description"] == ""
+    text = "".join(f"0000000{number}\tship, a vessel\n" for number in range(1, 5))
+    (folder / "entity2text.txt").write_text(text, encoding="utf-8")
+    for name in ("train.tsv", "dev.tsv", "test.tsv"):
+        (folder / name).write_text("00000001\t_like\t00000002\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="2 repeated triples merged"):
+        graph = load_triples(folder)
+    assert graph.node("00000001")[["name", "description"]].tolist() == ["ship", "a vessel"]
+
+
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_openkes_numbers_are_read_as_what_they_stand_for(tmp_path, separator):
+    write = lambda name, *rows: (tmp_path / name).write_text(  # noqa: E731
+        "\n".join([str(len(rows)), *(separator.join(row) for row in rows)]) + "\n", encoding="utf-8"
+    )
+    write("entity2id.txt", ("/m/a", "0"), ("/m/b", "1"))
+    write("relation2id.txt", ("knows", "0"))
+    write("train2id.txt", ("0", "1", "0"))
+    assert edges_of(load_triples(tmp_path)) == [["/m/a", "knows", "/m/b"]]
+    write("test2id.txt", ("0", "7", "0"))
+    with pytest.raises(GraphError, match=r"test2id\.txt: the number 7 is in no list of names"):
+        load_triples(tmp_path)
 
 
 def test_the_real_folder(reference):

@@ -46,3 +46,20 @@ def test_a_package_without_its_weights_counts_as_missing(tmp_path, monkeypatch):
     assert offline_model_path() is None
     (tmp_path / "hollow" / "model" / "model.safetensors").write_bytes(b"")
     assert offline_model_path() == tmp_path / "hollow" / "model"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no-such-model", "not on this machine, and the hub cannot be reached .* take the packaged 'all-MiniLM-L6-v2'"),
+        ("nobody/nothing", "not on this machine, and the hub cannot be reached"),
+        ("./no/folder", "there is no folder './no/folder'"),
+        ("my folder", "there is no folder 'my folder'"),
+    ],
+)
+def test_a_model_that_is_not_there_is_told_at_once(monkeypatch, name, said):
+    """Without a network as well: the library itself would try for more than a minute."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(pretrained, "HUB_SECONDS", 1)
+    with pytest.raises(OSError, match=said):
+        load_pretrained(name)

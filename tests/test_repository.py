@@ -41,7 +41,10 @@ HEAVY = {"torch", "torch_geometric", "sentence_transformers", "transformers", "g
 
 # The modules that are about films: rooms and single files, and the loaders of sources that hold films.
 ABOUT_FILMS = ("films/", "chapters/", "runs/", "datasets/films.py", "exam/films/", "exam/__main__.py")
-SOURCES_OF_FILMS = ("datasets/imdb.py", "datasets/movielens.py", "datasets/tmdb.py", "datasets/wikipedia_films.py")
+SOURCES_OF_FILMS = (
+    "datasets/imdb.py", "datasets/known_tables.py", "datasets/movielens.py", "datasets/movielens_tables.py",
+    "datasets/tmdb.py", "datasets/wikipedia_films.py",
+)  # fmt: skip
 # Where a module for any graph has to say the word: names that it hands on, and the style of documents that is called
 # so in every recorded result.
 WORDS_HANDED_ON = {

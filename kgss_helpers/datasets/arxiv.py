@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kgss_helpers.datasets.builder import GraphBuilder, year_of
+from kgss_helpers.datasets.builder import GraphBuilder, listed_values, require_text, year_of
 from kgss_helpers.files import BadRows, read_json_lines
 from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import GraphError, KnowledgeGraph
@@ -30,16 +31,17 @@ def load_arxiv(
         FileNotFoundError: There is no such file.
         GraphError: A record lacks its id, title or categories; names file and line.
     """
-    wanted = (categories,) if isinstance(categories, str) else tuple(categories)
+    wanted = listed_values(categories)
     is_wanted = _chooser(wanted)
     builder, papers = GraphBuilder("arXiv"), 0
     for line, record in read_json_lines(path, on_bad_rows=on_bad_rows):
+        where = f"{Path(path).name}, line {line}"
         fields = record if isinstance(record, dict) else {}
         missing = [field for field in ("id", "title", "categories") if not str(fields.get(field) or "").strip()]
         if missing:
-            raise GraphError(
-                f"{Path(path).name}, line {line}: the record has no {missing[0]!r}; is this arXiv's metadata snapshot?"
-            )
+            raise GraphError(f"{where}: the record has no {missing[0]!r}; is this arXiv's metadata snapshot?")
+        for field in ("id", "title", "categories", "abstract", "authors"):
+            require_text(fields.get(field) or "", field, where)
         subjects = record["categories"].split()
         if wanted and not any(map(is_wanted, subjects)):
             continue
@@ -53,23 +55,40 @@ def load_arxiv(
             "project",
             _one_line(record["title"]),
             _one_line(record.get("abstract") or ""),
-            year=year_of(record.get("update_date")),
+            year=_year(record),
         )
         for subject in subjects:
             builder.edge(paper, HAS_GENRE, builder.named("genre", subject))
-        for name in _authors(record):
+        for name in _authors(record, where):
             builder.edge(builder.named("person", name), "Author", paper)
     return builder.build(quiet=["repeated edges merged"])
 
 
-def _authors(record: dict) -> list[str]:
-    """Names in reading order, from the parsed form where there is one: last name, first name, suffix, affiliations."""
+def _year(record: dict) -> int | None:
+    """The year of the first version; ``update_date`` is that of the last change of the record, years later at times."""
+    versions = record.get("versions")
+    first = versions[0] if isinstance(versions, list) and versions and isinstance(versions[0], dict) else {}
+    created = re.search(r"\b(\d{4})\b", str(first.get("created") or ""))
+    return int(created[1]) if created else year_of(str(record.get("update_date") or ""))
+
+
+def _authors(record: dict, where: str) -> list[str]:
+    """Names in reading order, from the parsed form where there is one: last name, first name, suffix, affiliations.
+
+    In the plain form affiliations stand in brackets, with commas of their own.
+    """
     parsed = record.get("authors_parsed") or []
-    if parsed:
-        names = [_one_line(" ".join([*author[1:2], *author[:1], *author[2:3]])) for author in parsed]
-    else:
-        names = _one_line(record.get("authors") or "").replace(" and ", ", ").split(",")
-    return [name.strip() for name in names if name.strip()]
+    if not parsed:
+        plain = _one_line(record.get("authors") or "")
+        while plain != (shorter := re.sub(r"\([^()]*\)", "", plain)):
+            plain = shorter
+        return [name.strip() for name in re.split(r",| and ", plain) if name.strip()]
+    if not isinstance(parsed, list) or not all(
+        isinstance(author, list) and all(isinstance(part, str) for part in author) for author in parsed
+    ):
+        raise GraphError(f"{where}: 'authors_parsed' must hold lists of last name, first name, suffix; mend it")
+    names = (_one_line(" ".join([*author[1:2], *author[:1], *author[2:3]])) for author in parsed)
+    return [name for name in names if name]
 
 
 def _chooser(categories: tuple[str, ...]) -> Callable[[str], bool]:

@@ -18,6 +18,19 @@ def year_of(text: str | None) -> int | None:
     return int(found[1]) if found else None
 
 
+def listed_values(values: str | Iterable[str]) -> tuple[str, ...]:
+    """A single text as a list of one: ``"movie"`` is meant as ``("movie",)``, not as five letters."""
+    return (values,) if isinstance(values, str) else tuple(values)
+
+
+def require_text(value: object, field: str, where: str) -> str:
+    """The value, if it is a text; raises GraphError naming file, line and field if it is a list, a number or so."""
+    if not isinstance(value, str):
+        kinds = {list: "a list", dict: "an object", bool: "true or false", type(None): "null"}
+        raise GraphError(f"{where}: {field!r} is {kinds.get(type(value), 'a number')}, not a text; mend the record")
+    return value
+
+
 class GraphBuilder:
     """Collects nodes and edges from records and counts what it merges, so that nothing disappears silently."""
 
@@ -82,7 +95,13 @@ class GraphBuilder:
         """The graph; what was counted becomes one warning, except for what ``quiet`` names as normal for the source.
 
         ``year`` becomes a column of whole numbers, missing where there is none; other columns of text are empty there.
+        A graph without a node is announced too.
         """
+        if not self._nodes:
+            announce(
+                f"{self.name}: nothing was read. Check what was asked for (types, years, categories), and whether the "
+                "files hold more than a header"
+            )
         reported = {what: count for what, count in self._counts.items() if what not in set(quiet)}
         if reported:
             announce(f"{self.name}: " + "; ".join(f"{count:,} {what}" for what, count in reported.items()))

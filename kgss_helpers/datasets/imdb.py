@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgss_helpers.datasets.builder import GraphBuilder, year_of
+from kgss_helpers.datasets.builder import GraphBuilder, listed_values, year_of
 from kgss_helpers.datasets.tables import find_file, read_chunks
 from kgss_helpers.files import BadRows
 from kgss_helpers.films.roles import HAS_GENRE, role_of
@@ -46,7 +46,7 @@ def load_imdb(
         FileNotFoundError: A file is missing.
         GraphError: A column is missing or a row is cut off; names file and line.
     """
-    folder = Path(folder)
+    folder, title_types = Path(folder), listed_values(title_types)
     titles = _titles(find_file(folder, "title.basics.tsv"), title_types, from_year, on_bad_rows)
     principals = _principals(find_file(folder, "title.principals.tsv"), set(titles["tconst"]), appearances, on_bad_rows)
     people = _people(find_file(folder, "name.basics.tsv"), set(principals["nconst"]), on_bad_rows)
@@ -67,6 +67,8 @@ def load_imdb(
             builder.count("credits of titles without a name left out")
         elif name.strip() in (MISSING, ""):
             builder.count("credits of people that name.basics does not name left out")
+        elif row.category.strip() in (MISSING, ""):
+            builder.count("credits without a category left out")
         else:
             builder.edge(builder.node(row.nconst, "person", name), role_of(row.category), row.tconst)
     return builder.build(quiet=["repeated edges merged"])

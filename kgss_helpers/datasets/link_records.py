@@ -86,7 +86,7 @@ def _number(text: str | None, pattern: str, divisor: int, file: str, line: int) 
     if text is None:
         return math.nan
     found = re.fullmatch(pattern, str(text).strip())
-    if found is None:
+    if found is None or float(found[1]) > (100 if divisor == 100 else 10):
         raise GraphError(
             f"{file}, line {line}: {text!r} is neither like '87%' nor like '7.9/10'; use null where there is no score"
         )

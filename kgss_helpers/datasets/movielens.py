@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
 
+import pandas as pd
+
 from kgss_helpers.datasets.builder import GraphBuilder, year_of
-from kgss_helpers.datasets.tables import find_file, read_chunks
+from kgss_helpers.datasets.movielens_tables import tables_in
 from kgss_helpers.files import BadRows
 from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 LIKES, DISLIKES = "likes", "dislikes"
+STARS, MOST_STARS = re.compile(r"\d+(\.\d*)?|\.\d+"), 5
 APOSTROPHES = ("'", "’")
 ARTICLE_BEHIND = r"^([^()]+), (The|A|An|La|Le|Les|L'|L’|El|Los|Las|Il|Der|Die|Das|Une?|Una)((?: \(.*)?)$"
 
@@ -28,7 +32,8 @@ def load_movielens(
     """Users as people who like and dislike films, with genres, and tags as keywords.
 
     Args:
-        folder: Where ``movies.csv``, ``ratings.csv`` and ``tags.csv`` lie.
+        folder: Where ``movies.csv``, ``ratings.csv`` and ``tags.csv`` lie, or the files of MovieLens 100k (``u.item``,
+            ``u.data``) or 1M (``movies.dat``, ``ratings.dat``), which have no tags.
         likes_from: From so many stars on a rating is a like.
         dislikes_up_to: Up to so many stars it is a dislike; ratings between the two are no edges.
         tags: Read ``tags.csv`` too; a tag that several users gave a film is one edge.
@@ -38,15 +43,16 @@ def load_movielens(
         FileNotFoundError: A file is missing.
         GraphError: A column is missing, a row is cut off or a rating is not a number; names the file.
     """
+    if not (isfinite(likes_from) and isfinite(dislikes_up_to)):
+        raise GraphError("likes_from and dislikes_up_to must be numbers of stars, such as 4.0 and 2.0")
     if dislikes_up_to >= likes_from:
         raise GraphError(
             f"a rating of {likes_from} would be a like and a dislike; choose dislikes_up_to below likes_from"
         )
     folder, builder = Path(folder), GraphBuilder("MovieLens")
-    for chunk in read_chunks(
-        find_file(folder, "movies.csv"), ["movieId", "title", "genres"], separator=",", on_bad_rows=on_bad_rows
-    ):
-        for movie, title, genres in chunk[["movieId", "title", "genres"]].itertuples(index=False):
+    read = tables_in(folder, tags=tags, on_bad_rows=on_bad_rows)
+    for chunk in read.movies:
+        for movie, title, genres in chunk.itertuples(index=False):
             name, year = _title_and_year(title)
             if not name:
                 builder.count("films without a title left out")
@@ -57,25 +63,25 @@ def load_movielens(
             for genre in genres.split("|"):
                 if genre and genre != "(no genres listed)":
                     builder.edge(f"project:{movie}", HAS_GENRE, builder.named("genre", genre))
-    _read_ratings(builder, find_file(folder, "ratings.csv"), likes_from, dislikes_up_to, on_bad_rows)
-    if tags:
-        _read_tags(builder, find_file(folder, "tags.csv"), on_bad_rows)
+    _read_ratings(builder, read.ratings, read.ratings_file, likes_from, dislikes_up_to)
+    _read_tags(builder, read.tags)
     return builder.build(quiet=["repeated edges merged", "ratings between like and dislike"])
 
 
 def _read_ratings(
-    builder: GraphBuilder, path: Path, likes_from: float, dislikes_up_to: float, on_bad_rows: BadRows
+    builder: GraphBuilder, chunks: Iterable[pd.DataFrame], file: str, likes_from: float, dislikes_up_to: float
 ) -> None:
-    for chunk in read_chunks(path, ["userId", "movieId", "rating"], separator=",", on_bad_rows=on_bad_rows):
-        for user, movie, rating in chunk[["userId", "movieId", "rating"]].itertuples(index=False):
-            try:
-                stars = float(rating)
-                if not isfinite(stars):
-                    raise ValueError
-            except ValueError:
+    for chunk in chunks:
+        for user, movie, rating in chunk.itertuples(index=False):
+            if not STARS.fullmatch(rating.strip()) or float(rating) > MOST_STARS:
                 raise GraphError(
-                    f"{path.name}: the rating {rating!r} of user {user} for film {movie} is not a number; mend the row"
-                ) from None
+                    f"{file}: the rating {rating!r} of user {user} for film {movie} is not a number of stars "
+                    f"from 0 to {MOST_STARS}; mend the row"
+                )
+            stars = float(rating)
+            if not user.strip():
+                builder.count("ratings without a user left out")
+                continue
             if f"project:{movie}" not in builder:
                 builder.count("ratings of unknown films left out")
             elif dislikes_up_to < stars < likes_from:
@@ -85,9 +91,9 @@ def _read_ratings(
                 builder.edge(person, LIKES if stars >= likes_from else DISLIKES, f"project:{movie}")
 
 
-def _read_tags(builder: GraphBuilder, path: Path, on_bad_rows: BadRows) -> None:
-    for chunk in read_chunks(path, ["movieId", "tag"], separator=",", on_bad_rows=on_bad_rows):
-        for movie, tag in chunk[["movieId", "tag"]].itertuples(index=False):
+def _read_tags(builder: GraphBuilder, chunks: Iterable[pd.DataFrame]) -> None:
+    for chunk in chunks:
+        for movie, tag in chunk.itertuples(index=False):
             if f"project:{movie}" not in builder:
                 builder.count("tags of unknown films left out")
             elif not tag.strip():

