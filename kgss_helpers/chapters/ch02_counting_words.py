@@ -41,6 +41,8 @@ PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}
 PUBLISHED = {"WordSim-353": 0.69, "SimLex-999": 0.44}
 """What is usually given for the vectors that Word2Vec learned from Google News; not measured here."""
 LONGEST_QUESTION, LONGEST_SHOWN, LONGEST_WORD, MOST_MISSING = 300, 110, 40, 5
+COLUMN_WIDTHS = {"place": 50, "name": 190, "type": 80, "cosine": 70, "because": 300}
+"""Of the hits, in pixels and at least."""
 
 
 # ---- bags of words ---------------------------------------------------------------------------------------------------
@@ -133,7 +135,8 @@ class WordSearchView(ipw.VBox):
         self.chosen = node_type
         for button in self.buttons:
             button.button_style = "primary" if button.description == node_type else ""
-            button.icon = "check" if button.description == node_type else ""
+            # Bold as well, for colour is never alone; an icon would become part of what a screen reader calls it.
+            button.style.font_weight = "bold" if button.description == node_type else "normal"
         self._show()
 
     def _show(self) -> None:
@@ -158,13 +161,13 @@ def search_panel(search: WordSearch, text: str, node_type: str | None = None) ->
             "Nothing shares a word with it. Try a word that the graph itself uses, such as <i>science fiction</i>."
         )
         return "<br>".join(said)
-    return "<br>".join(said) + hits.to_html(index=False, escape=True, border=0)
+    return "<br>".join(said) + hits.to_html(index=False, escape=True, border=0, justify="left", col_space=COLUMN_WIDTHS)
 
 
 def _named(search: WordSearch, word: str) -> str:
     """A word that no document has, and the word there that is spelt most like it."""
     if len(word) > LONGEST_WORD:
-        return f"a word of {len(word)} letters"
+        return f"a word of more than {LONGEST_WORD} letters"
     near = difflib.get_close_matches(word, search.vectorizer.vocabulary_, n=1)
     return f"<i>{escape(word)}</i>" + (f" (did you mean <i>{escape(near[0])}</i>?)" if near else "")
 
