@@ -38,6 +38,15 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many letters, cut between words and marked by ``…`` where something is left out."""
+    text = " ".join(text.split())
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1]
+    return (kept if text[most - 1] == " " else kept.rpartition(" ")[0] or kept).rstrip(" ,.;:") + "…"
+
+
 def slug(text: str) -> str:
     """Lower case ASCII words joined by hyphens: ``"Amélie (2001)"`` becomes ``"amelie-2001"``.
 

@@ -21,6 +21,7 @@ from kgss_helpers.show.graph_view import (
     neighbourhood,
     neighbourhood_layout,
     steps,
+    told_apart,
 )
 from kgss_helpers.show.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 
@@ -212,8 +213,21 @@ def test_near_names_are_suggested(graph, typed, meant):
     assert message == f"Nothing here is called <b>{typed}</b>. Did you mean <b>{meant}</b>?"
 
 
-def test_what_is_like_nothing_gets_no_suggestion(graph):
-    assert lookup(graph, "zeppelin") == ([], "Nothing here is called <b>zeppelin</b>.")
+def test_what_is_like_nothing_gets_a_next_step(graph):
+    message = "Nothing here is called <b>zeppelin</b>. Type a whole name, as the graph spells it."
+    assert lookup(graph, "zeppelin") == ([], message)
+
+
+def test_very_long_names_are_cut_in_the_answer(graph):
+    assert len(lookup(graph, "zeppelin " * 500)[1]) < 200
+
+
+def test_namesakes_are_told_apart_by_what_is_said_of_them_or_by_an_edge(graph):
+    found = lookup(graph, "ada quill")[0]
+    assert len(found) == 2
+    assert len({told_apart(graph, node_id) for node_id in found}) == 2
+    without = KnowledgeGraph(graph.nodes.assign(description=""), graph.edges)
+    assert len({told_apart(without, node_id) for node_id in found}) == 2
 
 
 @pytest.mark.parametrize("typed", ["", "   "])

@@ -9,10 +9,14 @@ import ipywidgets as ipw
 import pandas as pd
 
 from kgss_helpers.exam.sitting import answers
+from kgss_helpers.files import counted, shortened
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.protocol import Encoder, Method
 from kgss_helpers.question import Question
 from kgss_helpers.show.graph_view import offer
+
+LONGEST, MISSED = 300, 8
+"""Letters of a question, and names of missed answers, that are shown at most."""
 
 
 def ranked_answers(
@@ -36,10 +40,21 @@ def ranked_answers(
         {
             "place": range(1, len(rows) + 1),
             "answer": [row["name"] for row in rows],
-            "description": [row["description"][:80] for row in rows],
+            "description": [shortened(row["description"], 80) for row in rows],
             "right": ["✓" if row["node_id"] in question.relevant else "" for row in rows],
         }
     )
+
+
+def missed_answers(question: Question, shown: pd.DataFrame, graph: KnowledgeGraph) -> str:
+    """The right answers that are not among those shown, as HTML; empty if there is none."""
+    ticked = set(shown.loc[shown["right"] != "", "answer"])
+    names = [graph.node(node_id)["name"] for node_id in question.relevant]
+    missed = [name for name in dict.fromkeys(names) if name not in ticked]
+    if not missed:
+        return ""
+    more = f" and {len(missed) - MISSED} more" if len(missed) > MISSED else ""
+    return f"<p>Right, and not among these: {escape(', '.join(missed[:MISSED]))}{more}.</p>"
 
 
 class ExamBrowser(ipw.VBox):
@@ -80,8 +95,10 @@ class ExamBrowser(ipw.VBox):
         if question is not None:
             shown = ranked_answers(question, self.method, self.graph, fit=self.fit, newcomer_graph=self.newcomer_graph)
             found = f"{(shown['right'] != '').sum()} of the first {len(shown)}" if len(shown) else "nothing found"
-            heading = f"<b>{escape(question.text)}</b> ({len(question.relevant)} right answers; right: {found})"
-            self.result.value = heading + shown.to_html(index=False, escape=True, border=0)
+            right = counted(len(question.relevant), "right answer")
+            heading = f"<b>{escape(shortened(question.text, LONGEST))}</b> ({right}; right: {found})"
+            missed = missed_answers(question, shown, self.newcomer_graph or self.graph)
+            self.result.value = heading + shown.to_html(index=False, escape=True, border=0, justify="left") + missed
 
     def _family_chosen(self, change: dict[str, str]) -> None:
         offer(self.question, [(question.text, question) for question in self.by_family[change["new"]]])

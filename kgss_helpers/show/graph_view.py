@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from kgss_helpers.files import shortened
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.show.palette import BLUE, GREEN, GREY, PURPLE, VERMILION
 from kgss_helpers.text.sentences import seen_from
@@ -153,6 +154,7 @@ def _text_side(x: float, y: float) -> str:
 
 
 SHOWN = 6
+NEXT_STEP = " Type a whole name, as the graph spells it."
 HINT = "Click a node in the figure: here it will say what joins it to the centre, and where it leads."
 READABLE = "<div style='line-height:1.45'>{}</div>"
 
@@ -176,8 +178,8 @@ def lookup(graph: KnowledgeGraph, text: str) -> tuple[list[str], str]:
         )
         return found, message
     close = _close_names(graph, text)
-    hint = f" Did you mean {', '.join(f'<b>{escape(name)}</b>' for name in close)}?" if close else ""
-    return [], f"Nothing here is called <b>{escape(text)}</b>.{hint}"
+    hint = f" Did you mean {', '.join(f'<b>{escape(name)}</b>' for name in close)}?" if close else NEXT_STEP
+    return [], f"Nothing here is called <b>{escape(shortened(text, 80))}</b>.{hint}"
 
 
 def card(graph: KnowledgeGraph, node_id: str) -> str:
@@ -186,6 +188,14 @@ def card(graph: KnowledgeGraph, node_id: str) -> str:
     edges = int(graph.degree.iloc[graph.position(node_id)])
     description = f"<br>{escape(node['description'])}" if node["description"] else ""
     return f"<b>{escape(node['name'])}</b>, {escape(node['node_type'])}, {edges} edge{'s' * (edges != 1)}{description}"
+
+
+def told_apart(graph: KnowledgeGraph, node_id: str) -> str:
+    """What tells a node from others of its name: its year, its description, or else what it is joined to first."""
+    node = graph.node(node_id)
+    year = f"{node['year']:.0f}. " if pd.notna(node.get("year", None)) else ""
+    ways = steps(graph, node_id)
+    return year + shortened(node["description"] or (ways[0][0] if ways else node["name"]), 90)
 
 
 def steps(graph: KnowledgeGraph, node_id: str) -> list[tuple[str, str]]:
@@ -299,7 +309,7 @@ class Walk(ipw.VBox):
 
     def _described(self, node_ids: list[str]) -> list[tuple[str, str, str]]:
         rows = (self.graph.node(node_id) for node_id in node_ids)
-        return [(row["node_id"], row["node_type"], row["description"] or row["name"]) for row in rows]
+        return [(row["node_id"], row["node_type"], told_apart(self.graph, row["node_id"])) for row in rows]
 
     def _show(self) -> None:
         names = [escape(self.graph.node(node_id)["name"]) for node_id in self.trail[-8:]]
