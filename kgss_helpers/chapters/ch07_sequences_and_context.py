@@ -221,6 +221,21 @@ def flat(vectors: np.ndarray) -> np.ndarray:
     return left[:, :2] * sizes[:2] * signs
 
 
+def directions() -> pd.DataFrame:
+    """Three families of models, and what a prediction of theirs may look at."""
+    return pd.DataFrame(
+        {
+            "BERT (2018)": ["fill a gap", "both sides, in every layer", "not by itself", "MiniLM came from such"],
+            "GPT (2018)": ["say what comes next", "the left side", "yes", "the character LSTMs look the same way"],
+            "ELMo (2018)": [
+                "say what comes next, and what came before", "left by one network, right by another",
+                "each network, in its direction", "the two word LSTMs",
+            ],
+        },
+        index=["learns to", "may see", "can write text", "in this notebook"],
+    )  # fmt: skip
+
+
 def seconds_of(job: Callable[[], object], *, times: int = 5) -> float:
     """The quickest of several runs of a job, after one that does not count."""
     job()

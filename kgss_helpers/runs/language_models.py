@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,8 @@ def measure(name: str) -> None:
         measures["next character right"] = {
             kind: next_character_right(rows, alphabet, held_out) for kind, rows in kinds.items()
         }
+        line_ends = [after == "\n" for before, after in pairwise(held_out) if before == ":"]
+        measures["new line after :"] = _rounded(mean_interval(line_ends))
         measures["brackets that close"] = brackets_that_close(model, alphabet, counts, best, held_out)
     path = RECORDED / f"{name}.json"
     record = json.loads(path.read_text(encoding="utf-8")) | {"measures": measures}
