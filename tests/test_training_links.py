@@ -85,7 +85,7 @@ def test_what_was_planted_is_learned_by_either_loss(planted):
         scores = projects @ links.T
         true = scores[split.test[:, 1], split.test[:, 0]]
         assert (true[:, None] > scores.ravel()[::7]).mean() > 0.65
-    assert explained_variance(run.model, split.train) > 0.3
+    assert explained_variance(run.model, split.train) > 0.1
 
 
 def test_a_constant_explains_nothing(planted):

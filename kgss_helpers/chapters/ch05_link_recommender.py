@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ from kgss_helpers.space import SemanticSpace
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NBSP = "\N{NO-BREAK SPACE}"
 REASONS = 3
 """So many links are named for a film."""
 RATED = (
@@ -35,6 +37,8 @@ RATED = (
 )  # fmt: skip
 """Films that the reader can tick: the first seven are liked and the others disliked until then."""
 LIKED = 7
+BEST, WORST, ALL = 8, 5, 1_000_000
+"""So many films of a ranking are shown."""
 
 
 # ---- figures ---------------------------------------------------------------------------------------------------------
@@ -51,7 +55,7 @@ def scores_figure(scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
         axes.hist(true, bins, density=True, histtype="step", linewidth=2.5, color=BLUE, label="true pairs")
         axes.set(title=title, xlabel="score: cosine of link and film")
     panels[0, 0].set(ylabel="density")
-    panels[0, 0].legend(loc="upper left")
+    panels[0, -1].legend(loc="upper right")
     return figure
 
 
@@ -154,7 +158,7 @@ class FilmShelf:
         exact = self.catalogue.index[self.catalogue["title"].str.casefold() == text.strip().casefold()]
         if len(exact):
             return [int(exact[0])], ""
-        ids, message = lookup(self._by_title, text[:80])
+        ids, message = lookup(self._by_title, textwrap.shorten(text, 80, placeholder=" …"))
         rows = self.catalogue.index[self.catalogue["node_id"].isin(ids)].tolist()
         if len(rows) > 1:
             titles = " or ".join(f"<b>{escape(title)}</b>" for title in self.catalogue["title"][rows])
@@ -200,7 +204,7 @@ class FilmShelf:
         scores = (self.films[left] @ weights + bias).round(6)
         all_places = np.stack([_ranks(scores), *self._without_one(liked, disliked, left)])
         shown = np.argsort(all_places[0], kind="stable")
-        shown = shown if len(shown) <= most + 5 else np.concatenate([shown[:most], shown[-5:]])
+        shown = shown if len(shown) <= most + WORST else np.concatenate([shown[:most], shown[-WORST:]])
         return pd.DataFrame(
             {
                 "place": all_places[0, shown],
@@ -240,7 +244,9 @@ def ranking_html(ranked: pd.DataFrame, before: Mapping[int, int]) -> str:
     """
     shown = ranked[["place", "film", "because"]].copy()
     between = zip(ranked["from"], ranked["to"], strict=True)
-    shown.insert(2, "one tick less", [f"{first} to {last}" if first != last else f"{first}" for first, last in between])
+    shown.insert(
+        2, "one tick less", [f"{first}{NBSP}to{NBSP}{last}" if first != last else f"{first}" for first, last in between]
+    )
     moves = [
         before.get(row, place) - place if before else 0
         for row, place in zip(ranked["row"], ranked["place"], strict=True)
@@ -248,7 +254,7 @@ def ranking_html(ranked: pd.DataFrame, before: Mapping[int, int]) -> str:
     new = [bool(before) and row not in before for row in ranked["row"]]
     shown.insert(1, "moved", [_moved(step, is_new) for step, is_new in zip(moves, new, strict=True)])
     shown["because"] = shown["because"].replace("", "none of its links says why")
-    return shown.to_html(index=False, escape=True, border=0)
+    return shown.to_html(index=False, escape=True, border=0, justify="left")
 
 
 def _moved(step: int, is_new: bool) -> str:
@@ -302,18 +308,19 @@ class LikesAndDislikes(ipw.VBox):
     def show(self) -> None:
         """Ranks anew."""
         try:
-            ranked = self.shelf.ranked(self.liked, self.disliked, without_series=self.without.value)
+            ranked = self.shelf.ranked(self.liked, self.disliked, without_series=self.without.value, most=ALL)
         except ValueError:
             self.result.value = "Tick at least one film that you like and one that you don't."
             return
-        self.result.value = ranking_html(ranked, self._before)
+        shown = pd.concat([ranked.head(BEST), ranked.iloc[max(BEST, len(ranked) - WORST) :]])
+        self.result.value = ranking_html(shown, self._before)
         self._before = dict(zip(ranked["row"], ranked["place"], strict=True))
 
     def _add(self, row: int, *, like: bool = False, dislike: bool = False) -> None:
         title = self.shelf.catalogue["title"][row]
-        wide = ipw.Layout(width="95%")
+        low = ipw.Layout(width="95%", height="22px", margin="0")
         boxes = tuple(
-            ipw.Checkbox(value=value, description=f"{verb} {title}", indent=False, layout=wide)
+            ipw.Checkbox(value=value, description=f"{verb} {title}", indent=False, layout=low)
             for verb, value in (("like", like), ("dislike", dislike))
         )
         self.ticks[row] = boxes

@@ -39,7 +39,7 @@ SHARED = 128
 SCALE = 10.0
 """Cosines are multiplied by this before the softmax."""
 GROUP = 512
-"""So many true pairs share drawn links and projects under the squared error."""
+"""So many true pairs share drawn links and projects under the squared error, if nothing else is said."""
 
 
 class LinkTables(torch.nn.Module):
@@ -74,11 +74,14 @@ class Drawn:
         pairs: The true ones.
         negatives: ``"uniform"``: each link and project as likely as any other, so that what is frequent is right more
             often than it is wrong. ``"degree"``: as likely as it is frequent among the true pairs.
-        together: Draw one set for the whole batch (a ranking) instead of one for each `GROUP` of pairs.
+        together: Draw one set for the whole batch (a ranking) instead of one for each group of pairs.
+        group: So many true pairs share drawn links and projects; with fewer, each is drawn more often and then meets
+            fewer others, which is slower and learns more evenly.
     """
 
-    def __init__(self, pairs: LinkPairs, negatives: Negatives, *, together: bool) -> None:
-        self.pairs, self.negatives, self.together = torch.from_numpy(pairs.pairs), negatives, together
+    def __init__(self, pairs: LinkPairs, negatives: Negatives, *, together: bool, group: int = GROUP) -> None:
+        self.pairs, self.negatives = torch.from_numpy(pairs.pairs), negatives
+        self.together, self.group = together, group
         self.sizes = len(pairs.links), len(pairs.projects)
         self.codes = (self.pairs[:, 0] * self.sizes[1] + self.pairs[:, 1]).sort().values
 
@@ -94,7 +97,7 @@ class Drawn:
                 links, projects, drawn_links, drawn_projects,
                 self.are_true(drawn_links, projects[:, None]), self.are_true(links[:, None], drawn_projects),
             )  # fmt: skip
-        groups = math.ceil(len(rows) / GROUP)
+        groups = math.ceil(len(rows) / self.group)
         each = math.ceil(math.sqrt(PER_POSITIVE * len(rows) / groups))
         drawn_links, drawn_projects = self.draw(0, (groups, each)), self.draw(1, (groups, each))
         true = self.are_true(drawn_links[:, :, None], drawn_projects[:, None, :])
@@ -153,6 +156,7 @@ def train_links(
     *,
     objective: Objective = "ranking",
     negatives: Negatives = "uniform",
+    group: int = GROUP,
     dimensions: int = DIMENSIONS,
     epochs: int = 15,
     batch_size: int = 1024,
@@ -169,6 +173,7 @@ def train_links(
         pairs: The true ones; what is held out must not be among them.
         objective: ``"ranking"``, or ``"squared"`` for the Cookbook's.
         negatives: How wrong pairs are drawn (`Drawn`).
+        group: How many true pairs share them under the squared error (`Drawn`).
         dimensions: Of both tables.
         epochs: How often each true pair is seen.
         batch_size: True pairs a step and process.
@@ -187,10 +192,11 @@ def train_links(
             raise ValueError(f"there is no {value!r}; choose {' or '.join(map(repr, get_args(known)))}")
     torch.manual_seed(seed)
     model = LinkTables(len(pairs.links), len(pairs.projects), dimensions)
+    data = Drawn(pairs, negatives, together=objective == "ranking", group=group)
     return train(
-        model, Drawn(pairs, negatives, together=objective == "ranking"), LOSSES[objective], epochs=epochs,
-        batch_size=batch_size, learning_rate=learning_rate, device=device, bf16=False, seed=seed,
-        checkpoint_dir=checkpoint_dir, resume=resume, on_epoch_end=on_epoch_end, identity={"negatives": negatives},
+        model, data, LOSSES[objective], epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+        device=device, bf16=False, seed=seed, checkpoint_dir=checkpoint_dir, resume=resume,
+        on_epoch_end=on_epoch_end, identity={"negatives": negatives, "group": group},
     )  # fmt: skip
 
 

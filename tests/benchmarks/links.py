@@ -13,7 +13,6 @@ who use the machine change less.
 import argparse
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -58,74 +57,73 @@ def plain_batches(pairs: np.ndarray, steps: int, seed: int) -> Callable[[], tupl
     return batch
 
 
-def plain(pairs: LinkPairs, epochs: int, steps_timed: int) -> tuple[LinkTables, float, float]:
-    """Trains as the Cookbook does; ``steps_timed`` of the steps if positive. Returns model, seconds, processor's."""
+def plain(pairs: LinkPairs, repeats: int, steps_timed: int) -> list[tuple[float, float]]:
+    """Seconds of an epoch, and the processor's, as the Cookbook takes its steps; some are timed, again and again."""
     torch.manual_seed(0)
     model = LinkTables(len(pairs.links), len(pairs.projects))
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     steps = -(-len(pairs) // BATCH)
-    taken = min(steps_timed, steps) if steps_timed > 0 else steps
-    wall, cpu = time.perf_counter(), time.process_time()
-    for epoch in range(epochs):
-        batch = plain_batches(pairs.pairs, steps, epoch)
-        for _ in range(taken):
+    batch, timed = plain_batches(pairs.pairs, steps, seed=0), []
+    for _ in range(repeats + 1):
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in range(steps_timed):
             rows, labels = batch()
             scores = (model.of_links(rows[:, 0]) * model.of_projects(rows[:, 1])).sum(dim=1)
             loss = torch.nn.functional.mse_loss(scores, labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    scale = steps / taken / epochs
-    return model, (time.perf_counter() - wall) * scale, (time.process_time() - cpu) * scale
+        scale = steps / steps_timed
+        timed.append(((time.perf_counter() - wall) * scale, (time.process_time() - cpu) * scale))
+    return timed[1:]  # the first round warms up
 
 
-def ours(pairs: LinkPairs, epochs: int) -> tuple[LinkTables, float, float]:
-    """Trains by `train_links`. Returns model, seconds and processor's seconds of an epoch."""
-    wall, cpu = time.perf_counter(), time.process_time()
+def ours(pairs: LinkPairs, epochs: int) -> tuple[LinkTables, list[tuple[float, float]]]:
+    """The model that `train_links` trains; seconds of each epoch but the first, and the processor's."""
+    clock: list[tuple[float, float]] = []
+
+    def look(_model: LinkTables, _epoch: int) -> dict[str, float]:
+        clock.append((time.perf_counter(), time.process_time()))
+        return {}
+
     run = train_links(
-        pairs, objective="squared", epochs=epochs, batch_size=LARGE_BATCH, learning_rate=LARGE_RATE, device="cpu"
-    ).require_finished()
-    return run.model, (time.perf_counter() - wall) / epochs, (time.process_time() - cpu) / epochs
+        pairs, objective="squared", epochs=epochs, batch_size=LARGE_BATCH, learning_rate=LARGE_RATE, device="cpu",
+        on_epoch_end=look,
+    ).require_finished()  # fmt: skip
+    passed = np.diff(np.array(clock), axis=0)
+    return run.model, [tuple(row) for row in passed[1:]]
+
+
+def row_of(times: list[tuple[float, float]]) -> dict[str, float]:
+    """Of the seconds that passed and of the processor's, what the table shows."""
+    walls, cpus = ([round(value, 2) for value in column] for column in zip(*times, strict=True))
+    passed = {"seconds an epoch, median": median(walls), "least": min(walls), "most": max(walls)}
+    worked = {"processor's seconds, median": median(cpus), "its least": min(cpus), "its most": max(cpus)}
+    return passed | worked
 
 
 def main() -> None:
     """Measures, prints, and keeps the result if so asked."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=60, help="of the plain loop that are timed")
-    parser.add_argument("--epochs", type=int, default=15, help="of ours, for its explained variance")
-    parser.add_argument("--plain-epochs", type=int, default=0, help="of the plain loop, whole, for its variance")
+    parser.add_argument("--repeats", type=int, default=5, help="of the plain loop's timed steps")
+    parser.add_argument("--steps", type=int, default=40, help="of the plain loop that are timed each time")
+    parser.add_argument("--epochs", type=int, default=15, help="of ours, each timed")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     pairs = LinkPairs.numbered(planted_links())
-    times: dict[str, list[tuple[float, float]]] = {"the book's batches": [], "train_links": []}
-    for repeat in range(options.repeats + 1):
-        measured = {"the book's batches": plain(pairs, 1, options.steps), "train_links": ours(pairs, 1)}
-        if repeat:  # the first round warms up
-            for name, (_, wall, cpu) in measured.items():
-                times[name].append((wall, cpu))
-    loops = {}
-    for name, both in times.items():
-        walls, cpus = ([round(value, 2) for value in column] for column in zip(*both, strict=True))
-        loops[name] = {
-            "seconds an epoch, median": median(walls), "least": min(walls), "most": max(walls),
-            "processor's seconds, median": median(cpus),
-        }  # fmt: skip
-    slow, fast = (row["processor's seconds, median"] for row in loops.values())
-    model = ours(pairs, options.epochs)[0]
+    slow = row_of(plain(pairs, options.repeats, options.steps))
+    print(json.dumps(slow), flush=True)
+    model, times = ours(pairs, options.epochs)
+    fast = row_of(times)
+    processor = "processor's seconds, median"
     content = {
-        "machine": machine(), "cores": os.cpu_count(), "processor": platform.processor() or platform.machine(),
-        "load at the end": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-        "pairs": len(pairs), "repeats": options.repeats, "steps timed of the plain loop": options.steps,
-        "loops": loops, "times as fast, by processor's seconds": round(slow / fast, 1),
+        "machine": machine(), "cores": os.cpu_count(), "load at the end": round(os.getloadavg()[0], 1),
+        "projects": len(pairs.projects), "links": len(pairs.links), "pairs": len(pairs),
+        "loops": {"the book's batches": slow, "train_links": fast},
+        "times as fast, by processor's seconds": round(slow[processor] / fast[processor], 1),
         "epochs": options.epochs, "explained variance": round(explained_variance(model, pairs), 3),
         "the book's": THE_BOOKS,
     }  # fmt: skip
-    if options.plain_epochs:
-        slow_model = plain(pairs, options.plain_epochs, 0)[0]
-        content["plain loop"] = {
-            "epochs": options.plain_epochs, "explained variance": round(explained_variance(slow_model, pairs), 3)
-        }  # fmt: skip
     print(json.dumps(content, indent=1))
     if options.record:
         print(write_whole(RESULTS / "speed.json", json.dumps(content, indent=1) + "\n"))
