@@ -216,6 +216,9 @@ def test_a_gain_in_a_variant_is_paired_by_question() -> None:
     there = chapter.gain_in_variant(rows[FASTTEXT], rows[SKIP_GRAM], "misspelt-1")
     back = chapter.gain_in_variant(rows[SKIP_GRAM], rows[FASTTEXT], "misspelt-1")
     assert there.mean == pytest.approx(-back.mean)
+    first, second = (chapter.mean_in_variant(rows[name], "misspelt-1") for name in (FASTTEXT, SKIP_GRAM))
+    assert there.mean == pytest.approx(first - second)
+    assert chapter.mean_in_variant(rows[FASTTEXT]) == pytest.approx(rows[FASTTEXT].mean_as_written())
 
 
 # ---- pictures -------------------------------------------------------------------------------------------------------

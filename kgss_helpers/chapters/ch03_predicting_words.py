@@ -223,6 +223,12 @@ def gain_in_variant(one: ExamResult, other: ExamResult, variant: str = "", metri
     return mean_interval(*((first[name] - second[name][first[name].index]).to_numpy() for name in families))
 
 
+def mean_in_variant(result: ExamResult, variant: str = "", metric: str = "nDCG@10") -> float:
+    """The score where questions are put differently, each family that has variants alike; with none, as written."""
+    scores = result.by_family(metric, variant=variant)
+    return float(np.mean([scores[family].mean() for family in result.variant_families()]))
+
+
 # ---- near by walks --------------------------------------------------------------------------------------------------
 
 
