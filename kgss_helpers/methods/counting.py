@@ -122,7 +122,7 @@ def cooccurrences(corpus: Corpus, *, window: int = 5, min_count: int = 5, by_dis
         raise ValueError(f"no word occurs {min_count} times; take more text, or a lower min_count")
     place = {word: row for row, word in enumerate(kept)}
     lists = [[place[word] for word in words if word in place] for words in corpus]
-    tokens = np.fromiter((row for rows in lists for row in rows), dtype=np.int64)
+    tokens = np.fromiter((row for rows in lists for row in rows), dtype=np.int32)
     of_list = np.repeat(np.arange(len(lists)), [len(rows) for rows in lists])
     size = len(kept)
     counts = sparse.csr_array((size, size), dtype=np.float64)
@@ -137,7 +137,7 @@ def cooccurrences(corpus: Corpus, *, window: int = 5, min_count: int = 5, by_dis
 
 
 def ppmi(counts: sparse.csr_array, *, smoothing: float = SMOOTHING) -> sparse.csr_array:
-    """Positive pointwise mutual information: log p(w, c) / (p(w) p(c)), or 0 if that is less (Bullinaria and Levy 2007).
+    """Positive pointwise mutual information: log p(w, c) / (p(w) p(c)), or 0 if less (Bullinaria and Levy 2007).
 
     Args:
         counts: Shape (words, contexts).
