@@ -32,6 +32,8 @@ STORED, HELD_OUT, UNKNOWN = "stored", "held out, and true", "nobody says so"
 """What can be said of an edge that a method predicts."""
 SHOWN = 10
 NO_BREAK = "\N{NO-BREAK SPACE}"
+PLAIN = "{x:,.0f}"
+"""Ticks of a logarithmic axis as numbers, without powers of ten."""
 
 
 # ---- neighbourhoods --------------------------------------------------------------------------------------------------
@@ -92,6 +94,7 @@ def growth_figure(growth: pd.DataFrame, title: str) -> Figure:
             f"{values.iloc[-1]:,.0f}", (growth.index[-1], values.iloc[-1]), (8, -4), textcoords="offset points"
         )
     axes.set_xticks(growth.index)
+    axes.yaxis.set_major_formatter(PLAIN)
     axes.set(title=title, xlabel="layers", ylabel="nodes looked at")
     axes.legend(loc="upper left")
     axes.margins(x=0.12)
@@ -172,6 +175,7 @@ def degree_figure(degree: np.ndarray, scores: Mapping[str, np.ndarray], title: s
     for axes, (name, values), (color, _, marker) in zip(panels[0], scores.items(), GROUP_STYLES, strict=False):
         axes.scatter(degree, values, s=14, c=color, marker=marker, alpha=0.5)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(PLAIN)
         axes.set(title=name, xlabel="edges of the node")
     panels[0, 0].set(ylabel="mean score as an end")
     figure.suptitle(title, x=0.01, ha="left", fontsize=15)
@@ -227,7 +231,7 @@ def likely_edges(
         Rows from 1; for each scorer two columns, (name, ``"film"``) and (name, ``"verdict"``).
     """
     start, parts = np.array([graph.position(person)]), {}
-    is_film = (graph.nodes["node_type"] == "project").to_numpy()
+    is_film = (graph.nodes["node_type"] == "project").to_numpy(copy=True)
     if hide_stored:
         is_film &= ~graph.nodes["node_id"].isin(graph.neighbours(person)["node_id"]).to_numpy()
     for scorer in scorers:
