@@ -30,6 +30,7 @@ def lines(
     axes.set(title=title, xlabel=x_label, ylabel=y_label)
     if log:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
@@ -96,11 +97,13 @@ def two_maps(maps: Mapping[str, np.ndarray], senses: Sequence[str], *, title: st
 
     figure, panels = plt.subplots(1, len(maps), figsize=(10, 4.4), squeeze=False)
     for axes, (label, points) in zip(panels[0], maps.items(), strict=True):
-        for sense, (color, _, marker) in zip(dict.fromkeys(senses), GROUP_STYLES, strict=False):
+        styles = zip(dict.fromkeys(senses), GROUP_STYLES, (260, 90, 40), strict=False)
+        for sense, (color, _, marker), size in styles:  # the first ones hollow and large: others may lie on them
             rows = [place for place, found in enumerate(senses) if found == sense]
-            axes.scatter(points[rows, 0], points[rows, 1], s=110, marker=marker, color=color, alpha=0.8, label=sense)
+            look = {"facecolors": "none" if size > 200 else color, "edgecolors": color, "linewidths": 2}
+            axes.scatter(points[rows, 0], points[rows, 1], s=size, marker=marker, label=sense, **look)
         axes.set(title=label, xticks=[], yticks=[], xlabel="first direction")
-        axes.margins(0.15)
+        axes.margins(0.2)
     panels[0, 0].set_ylabel("second direction")
     panels[0, -1].legend(title="meaning", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.suptitle(title, ha="left", x=0.01, fontsize=15)
@@ -160,5 +163,6 @@ def learning(history: pd.DataFrame, levels: Mapping[str, float], *, title: str) 
     ticks = [tick for tick in (2, 3, 4, 5, 7, 10, 20, 40, 80) if tick <= 1.2 * measured["perplexity"].max()]
     axes.set_yticks(ticks, ticks)
     axes.minorticks_off()
+    axes.xaxis.set_major_locator(_whole_numbers())
     axes.legend(loc="upper right")
     return figure
