@@ -19,7 +19,6 @@ from kgss_helpers.exam.statistics import mean_interval, paired_interval
 from kgss_helpers.files import counted
 from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.character_encoder import CharCNN
 from kgss_helpers.question import Question
 from kgss_helpers.runs.token_counts import RECORD
 from kgss_helpers.show.charts import GROUP_STYLES
@@ -385,21 +384,3 @@ def slips_in(text: str, every: int, *, seed: int) -> str:
         return (swapped, word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:])[rng.integers(3)]
 
     return WORD.sub(slip, text)
-
-
-def detectors(model: CharCNN, texts: Sequence[str], heading: int, *, most: int = 6) -> list[str]:
-    """What speaks most for a heading: the characters under the window of the strongest detectors, in these texts."""
-    import torch
-
-    with torch.no_grad():
-        values, begins = model.found(model.numbers(texts))
-        weighed = (values - model.norm.running_mean) / (model.norm.running_var + model.norm.eps).sqrt()
-        votes = weighed * model.norm.weight * model.output.weight[heading]
-    width = np.repeat(model.widths, model.settings["channels"])
-    found: dict[str, float] = {}
-    for row, text in enumerate(texts):
-        for detector in votes[row].topk(3).indices.tolist():
-            begin = int(begins[row, detector])
-            seen = text.casefold()[max(begin, 0) : begin + width[detector]]
-            found[seen] = max(found.get(seen, 0.0), float(votes[row, detector]))
-    return [seen for seen, _ in sorted(found.items(), key=lambda item: -item[1])[:most]]
