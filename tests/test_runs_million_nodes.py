@@ -8,7 +8,7 @@ import pytest
 
 from kgss_helpers.runs import million_nodes
 
-SMALL = ("--graph", "synthetic", "--nodes", "300", "--communities", "3", "--features", "random", "--max-steps", "4",
+SMALL = ("--graph", "synthetic", "--nodes", "300", "--communities", "3", "--features", "planted", "--max-steps", "4",
          "--batch-size", "64", "--measure-every", "128", "--device", "cpu")  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.graph_sage import Csr, GraphSage, edge_pairs, embed_all
 from kgss_helpers.training.sage import HeldOutEdges, NodeNegatives, __main__, link_metrics, train_sage
 from kgss_helpers.training.sage.link_prediction import LinkLoss, _brought_along, batches_of, joined_pairs
+from kgss_helpers.training.sage.sage_command import write_features
 from kgss_helpers.training.sampler import NeighbourSampler
 
 SETTINGS = {"batch_size": 128, "learning_rate": 0.01, "fan_out": (4, 3), "device": "cpu", "bf16": False}
@@ -315,7 +316,7 @@ SMALL = ["--nodes", "300", "--communities", "3", "--dimensions", "16", "--fan-ou
 
 
 def test_the_command_keeps_model_vectors_and_curve(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    command = [*SMALL, "--features", "random", "--batch-size", "128", "--output", str(tmp_path)]
+    command = [*SMALL, "--features", "planted", "--batch-size", "128", "--output", str(tmp_path)]
     assert __main__.main(command) == 0
     assert "epoch 3: AUC" in capsys.readouterr().out
     vectors, config = np.load(tmp_path / "vectors.npy"), json.loads((tmp_path / "config.json").read_text())
@@ -331,6 +332,24 @@ def test_the_command_keeps_model_vectors_and_curve(tmp_path: Path, capsys: pytes
     assert __main__.main(more) == 0
 
 
+def test_planted_features_tell_little_and_their_means_much(tmp_path: Path) -> None:
+    communities = np.arange(4_000) % 5
+    write_features(tmp_path / "x.npy", 4_000, 64, communities, seed=1)
+    x = np.load(tmp_path / "x.npy")
+    np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1, atol=1e-5)
+
+    def nearest_is_of_the_community(vectors: np.ndarray) -> float:
+        alike = vectors @ vectors.T
+        np.fill_diagonal(alike, -1)
+        return (communities[: len(vectors)] == communities[alike.argmax(axis=1)]).mean()
+
+    means = x.reshape(40, 20, 5, 64).mean(axis=1).reshape(200, 64)  # of twenty nodes of one community
+    assert nearest_is_of_the_community(x) < 0.6
+    assert nearest_is_of_the_community(means / np.linalg.norm(means, axis=1, keepdims=True)) > 0.9
+    write_features(tmp_path / "plain.npy", 4_000, 64, seed=1)
+    assert nearest_is_of_the_community(np.load(tmp_path / "plain.npy")) < 0.3
+
+
 def test_the_command_takes_any_loaders_graph(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     graph = synthetic_graph(150)
     graph.nodes.to_csv(tmp_path / "nodes.csv", index=False)
@@ -339,7 +358,12 @@ def test_the_command_takes_any_loaders_graph(tmp_path: Path, capsys: pytest.Capt
     command = ["--graph", "csv", *paths, *SMALL, "--output", str(tmp_path / "run")]
     assert __main__.main(command) == 0
     assert "Kept in" in capsys.readouterr().out
-    for wrong, said in ((["nowhere"], "there is no graph 'nowhere'"), (["csv"], "missing a required argument")):
+    for wrong, said in (
+        (["nowhere"], "there is no graph 'nowhere'"),
+        (["csv"], "missing a required argument"),
+        (["csv", *paths, "--features", "planted"], "there is no community in this graph"),
+        (["csv", *paths, "--features", str(tmp_path / "none.npy")], "there is no file"),
+    ):
         with pytest.raises(SystemExit):
             __main__.main(["--graph", *wrong, "--output", str(tmp_path / "other")])
         assert said in capsys.readouterr().err

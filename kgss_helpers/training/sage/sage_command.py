@@ -38,8 +38,10 @@ from kgss_helpers.training.sbert.command import how_it_ended, machine
 CHECKPOINTS, MODEL, VECTORS, IDS = "checkpoints", "model.safetensors", "vectors.npy", "ids.txt"
 HISTORY, CONFIG = "history.csv", "config.json"
 MAY_CHANGE = ("output", "resume", "device", "bf16", "compiled")
-LEARNED, RANDOM, LEARNED_UP_TO = "learned", "random", 100_000
+LEARNED, RANDOM, PLANTED, LEARNED_UP_TO = "learned", "random", "planted", 100_000
 """A learned vector, its gradient and what the optimizer keeps of it take 2 KB at 128 dimensions: for so many nodes."""
+LEAN = 0.25
+"""How far planted features lean towards a community, in lengths of their noise: two of a community are hardly alike."""
 PATIENCE = 600.0
 """Seconds that other processes wait for the first one's features."""
 SYNTHETIC, OF_THE_EXAM = "synthetic", "exam"
@@ -57,7 +59,8 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     add("--nodes", type=int, default=10_000, help="of the synthetic graph (%(default)s)")
     add("--communities", type=int, default=100, help="of the synthetic graph (%(default)s)")
     add("--features", help=f"{LEARNED}: a vector for each node (up to {LEARNED_UP_TO:,} nodes, if nothing is said); "
-        f"{RANDOM}: one that stays as it is; or a .npy file with a row for each. Files are memory-mapped")  # fmt: skip
+        f"{RANDOM}: one that stays as it is; {PLANTED}: likewise, but a community's lean one way, as texts on one "
+        "subject do; or a .npy file with a row for each. Files are memory-mapped")  # fmt: skip
     add("--dimensions", type=int, default=128, help="of vectors, learned or random features, and between layers (128)")
     add("--fan-out", type=int, nargs="+", default=[10, 5], help="neighbours drawn, a number a layer (10 5)")
     add("--negatives", choices=("in-batch", *get_args(Drawn)), default="in-batch", help="(%(default)s)")
@@ -125,6 +128,7 @@ def _run(options: argparse.Namespace) -> int:
     complete = all((folder / name).exists() for name in written)
     graph = graph_of(options)
     ids, types = graph.nodes["node_id"], pd.factorize(graph.nodes["node_type"])[0]
+    communities = graph.nodes["community"].to_numpy() if "community" in graph.nodes else None
     name, pairs = graph.name, edge_pairs(graph)
     del graph  # its tables and their index are larger than all that is needed of them
     order = np.random.default_rng(options.seed).permutation(len(pairs))
@@ -132,7 +136,7 @@ def _run(options: argparse.Namespace) -> int:
     csr, true = Csr.from_pairs(seen, len(ids)), Csr.from_pairs(pairs, len(ids))
     asked = HeldOutEdges(csr, held_out[:MEASURED], types=types, true=true, seed=options.seed)
     del pairs, order, true
-    features, model = _features_and_model(options, len(ids))
+    features, model = _features_and_model(options, len(ids), communities)
     settings = {key: value for key, value in vars(options).items() if key not in MAY_CHANGE}
     trained = train_sage(
         model, csr, edges=seen, types=types, features=features, epochs=options.epochs, max_steps=options.max_steps,
@@ -159,45 +163,61 @@ def _run(options: argparse.Namespace) -> int:
     return int(not trained.finished)
 
 
-def _features_and_model(options: argparse.Namespace, nodes: int) -> tuple[np.ndarray | None, GraphSage]:
+def _features_and_model(
+    options: argparse.Namespace, nodes: int, communities: np.ndarray | None
+) -> tuple[np.ndarray | None, GraphSage]:
     """A model with a learned table and no features, or with features from a file that is memory-mapped."""
     sizes = {"hidden": options.dimensions, "out": options.dimensions, "layers": len(options.fan_out)}
     sizes["seed"] = options.seed
-    wanted = options.features or (LEARNED if nodes <= LEARNED_UP_TO else RANDOM)
+    fixed = RANDOM if communities is None else PLANTED
+    wanted = options.features or (LEARNED if nodes <= LEARNED_UP_TO else fixed)
     if wanted == LEARNED:
         return None, GraphSage(nodes=nodes, features=options.dimensions, **sizes)
     path = Path(wanted)
-    if wanted == RANDOM:
-        path = options.output / f"features-{nodes}-{options.dimensions}-{options.seed}.npy"
+    if wanted in (RANDOM, PLANTED):
+        if wanted == PLANTED and communities is None:
+            raise ValueError(f"there is no community in this graph for features to lean to: take {RANDOM}")
+        path = options.output / f"features-{wanted}-{nodes}-{options.dimensions}-{options.seed}.npy"
         if is_first_process() and not path.exists():
-            _write_random(path, nodes, options.dimensions, options.seed)
+            leaning = communities if wanted == PLANTED else None
+            write_features(path, nodes, options.dimensions, leaning, seed=options.seed)
         until = time.monotonic() + PATIENCE
         while not path.exists() and time.monotonic() < until:
             time.sleep(0.2)
     # A map that is written to in memory alone, since PyTorch warns of arrays that may only be read.
     features = np.load(require_file(path), mmap_mode="c", allow_pickle=False)
     if features.ndim != 2 or len(features) != nodes:
-        raise ValueError(
-            f"{path} holds numbers of shape {features.shape}, and there are {nodes:,} nodes: a row for each"
-        )
+        raise ValueError(f"{path} has shape {features.shape}, and there are {nodes:,} nodes: it needs a row for each")
     return features, GraphSage(features.shape[1], **sizes)
 
 
-def _write_random(path: Path, nodes: int, dimensions: int, seed: int) -> None:
-    """Random unit vectors, in parts.
+def write_features(
+    path: Path, nodes: int, dimensions: int, communities: np.ndarray | None = None, *, seed: int = 0
+) -> None:
+    """Random unit vectors in a file, in parts; they cost no gradient, and an optimizer keeps nothing of them.
 
-    Averaged over neighbourhoods, they keep how much two of these share, as random projections do (FastRP, Chen et al.
-    2019), and the layers learn what to make of it. They cost no gradient, and an optimizer keeps nothing of them.
+    Args:
+        path: A ``.npy`` file.
+        nodes: How many.
+        dimensions: Of each.
+        communities: A number for each node, shape (nodes,): its vector leans towards a direction of that number. It
+            leans so little that two of a community are hardly told from others; the mean of a neighbourhood, where most
+            are of one community, shows it well. So there is something to learn that features alone do not give.
+        seed: Of the vectors.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
+    draft, rng = path.with_name(f".{path.name}.part"), np.random.default_rng(seed)
     rows = np.lib.format.open_memmap(draft, "w+", np.float32, (nodes, dimensions))
-    rng = np.random.default_rng(seed)
-    for part in np.array_split(rows, max(1, nodes // 100_000)):
-        part[:] = rng.standard_normal(part.shape, dtype=np.float32)
-        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    ways = _unit(rng.standard_normal((1 if communities is None else communities.max() + 1, dimensions)))
+    for part in np.array_split(np.arange(nodes), max(1, nodes // 100_000)):
+        made = _unit(rng.standard_normal((len(part), dimensions), dtype=np.float32))
+        rows[part[0] : part[-1] + 1] = made if communities is None else _unit(made + LEAN * ways[communities[part]])
     rows.flush()
     draft.replace(path)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def _printing(asked: HeldOutEdges, features: np.ndarray | None, fan_out: Sequence[int]) -> OnEpochEnd:
