@@ -17,7 +17,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.question import Question, Split
 from kgss_helpers.runs.sage_with_text import BEST, RECIPES
 from kgss_helpers.show.charts import GROUP_STYLES
-from kgss_helpers.show.palette import BLUE, SKY
+from kgss_helpers.show.palette import BLUE
 from kgss_helpers.space import SemanticSpace
 
 if TYPE_CHECKING:
@@ -100,14 +100,12 @@ def gain(first: ExamResult, second: ExamResult, family: str = ALL) -> Interval:
 
 
 def loss_figure(history: pd.DataFrame) -> MplFigure:
-    """The loss of the recorded training, step by step, with its running mean over ten rows."""
+    """The loss of the recorded training, a point each time it was logged."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots()
-    axes.plot(history["epoch"], history["loss"], ".", color=SKY, label="a batch")
-    axes.plot(history["epoch"], history["loss"].rolling(10, min_periods=1).mean(), color=BLUE, label="mean of ten")
-    axes.set(title="Finding the other end of an edge", xlabel="epochs", ylabel="loss")
-    axes.legend()
+    axes.plot(history["epoch"], history["loss"], "o-", color=BLUE)
+    axes.set(title="Finding the other end of an edge", xlabel="epochs", ylabel="loss, mean of ten steps")
     return figure
 
 
