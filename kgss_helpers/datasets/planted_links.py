@@ -65,6 +65,9 @@ def planted_links(
         if not len(needed):
             break
     while len(found) < pairs:
-        drawn = rng.integers(projects, size=pairs - len(found))
-        found = np.union1d(found, of_projects(drawn) * projects + drawn)
+        missing = pairs - len(found)
+        drawn = rng.integers(projects, size=2 * missing + 100)
+        new = np.setdiff1d(of_projects(drawn) * projects + drawn, found)
+        found = np.concatenate([found, rng.permutation(new)[:missing]])
+    found.sort()
     return np.stack([found // projects, found % projects], axis=1)

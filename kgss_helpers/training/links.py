@@ -1,6 +1,6 @@
 """Two tables of embeddings whose dot product says whether a project has a link, on the plain loop.
 
-python -m kgss_helpers.training.links --output build/links.npz               # the film graph
+python -m kgss_helpers.training.links --output build/links.npz               # the workbook's graph
 python -m kgss_helpers.training.links --records articles.ndjson --objective squared
 torchrun --nproc-per-node 2 -m kgss_helpers.training.links --output build/links.npz
 
@@ -21,7 +21,8 @@ import torch
 from torch.nn import functional as F
 
 from kgss_helpers.compute import is_first_process
-from kgss_helpers.datasets import load_films, load_link_records
+from kgss_helpers.datasets import load_link_records
+from kgss_helpers.exam import training_graph
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.link_vectors import PROJECT, LinkPairs, link_pairs
 from kgss_helpers.space import SemanticSpace
@@ -243,7 +244,7 @@ def learn_link_space(
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m kgss_helpers.training.links", description=__doc__.split("\n")[0])
-    parser.add_argument("--records", type=Path, help="a file of link records; the graph of the workbook if not given")
+    parser.add_argument("--records", type=Path, help="a file of link records instead of the workbook's training graph")
     parser.add_argument("--min-count", type=int, default=3, help="only links that so many projects have (default: 3)")
     parser.add_argument("--objective", choices=get_args(Objective), default="ranking")
     parser.add_argument("--negatives", choices=get_args(Negatives), default="uniform")
@@ -257,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--output", type=Path, help="keep the space here (.npz)")
     options = parser.parse_args(argv)
-    graph = load_link_records(options.records) if options.records else load_films()
+    graph = load_link_records(options.records) if options.records else training_graph()
     pairs = link_pairs(graph, min_count=options.min_count)
     run = train_links(
         pairs, objective=options.objective, negatives=options.negatives, dimensions=options.dimensions,
