@@ -120,7 +120,7 @@ def shared(pairs: Sequence[tuple[str, str]]) -> Figure:
     """What is typed cut into n-grams, a line a length; those that the word that was meant has too stand in boxes."""
     import matplotlib.pyplot as plt
 
-    figure, rows = plt.subplots(len(pairs), 1, figsize=(11, 2.35 * len(pairs)))
+    figure, rows = plt.subplots(len(pairs), 1, figsize=(11, 1.85 * len(pairs)))
     for axes, (typed, meant) in zip(np.atleast_1d(rows), pairs, strict=True):
         in_common, found = set(shared_ngrams(typed, meant)), ngrams(typed)
         for line, length in enumerate(sorted({len(piece) for piece in found})):
