@@ -23,6 +23,8 @@ from kgss_helpers.training.remembering import Rememberer, remember_rows
 SENSES = DATA / "word_senses.csv"
 LONGEST_PREFIX, WRITTEN = 300, 300
 ON, OFF = "#FFE3B0", "#FFFFFF"
+WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
+"""JupyterLab would break lines inside words; only a word longer than a line may be."""
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
@@ -135,10 +137,7 @@ def coloured(text: str, on: Sequence[bool]) -> str:
         said = escape(text[place:end])
         parts.append(f'<span style="{style}">{said}</span>' if on[place] else said)
         place = end
-    return (
-        f'<pre style="background:{OFF};color:#000000;padding:8px;line-height:1.5;white-space:pre-wrap">'
-        f"{''.join(parts)}</pre>"
-    )
+    return f'<pre style="background:{OFF};color:#000000;padding:8px;line-height:1.5;{WRAPPED}">{"".join(parts)}</pre>'
 
 
 def a_stretch_with_strings(text: str, *, lines: int = 14) -> slice:
@@ -306,8 +305,7 @@ class PrefixWriter(ipw.VBox):
         said = f"<p>{escape(remark)}</p>" if remark else ""
         shown = f"<b>{escape(self.prefix.value[-LONGEST_PREFIX:])}</b>{escape(text)}" if text else ""
         self.result.value = (
-            f'{said}<pre style="background:{OFF};color:#000000;padding:8px;line-height:1.4;white-space:pre-wrap;'
-            f'overflow-wrap:anywhere">{shown}</pre>'
+            f'{said}<pre style="background:{OFF};color:#000000;padding:8px;line-height:1.4;{WRAPPED}">{shown}</pre>'
         )
 
 
