@@ -41,8 +41,8 @@ PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}
 PUBLISHED = {"WordSim-353": 0.69, "SimLex-999": 0.44}
 """What is usually given for the vectors that Word2Vec learned from Google News; not measured here."""
 LONGEST_QUESTION, LONGEST_SHOWN, LONGEST_WORD, MOST_MISSING = 300, 110, 40, 5
-MOST_DOTS = 4000
-"""Of a panel, about: more make the file larger, and the picture no clearer."""
+MOST_DOTS, FEW = 4000, 1000
+"""Of a panel, about, besides the most frequent few: more make the file larger, and the picture no clearer."""
 COLUMN_WIDTHS = {"place": 50, "name": 190, "type": 80, "cosine": 70, "because": 300}
 """Of the hits, in pixels and at least."""
 
@@ -326,7 +326,8 @@ def norms_figure(of_tables: Mapping[str, Norms], named: Sequence[str]) -> Figure
 
     figure, panels = plt.subplots(1, len(of_tables), figsize=(11, 4.6), squeeze=False)
     for axes, (name, norms) in zip(panels[0], of_tables.items(), strict=True):
-        some = slice(None, None, max(1, len(norms.words) // MOST_DOTS))
+        every = max(1, len(norms.words) // MOST_DOTS)
+        some = (norms.ranks <= FEW) | (np.arange(len(norms.words)) % every == 0)
         axes.scatter(norms.ranks[some], norms.lengths[some], s=4, color=BLUE, alpha=0.25, linewidths=0)
         for word in named:
             if word in norms.words:
@@ -336,6 +337,8 @@ def norms_figure(of_tables: Mapping[str, Norms], named: Sequence[str]) -> Figure
                     word, (norms.ranks[row], norms.lengths[row]), textcoords="offset points", xytext=(6, 6), fontsize=13
                 )
         axes.set(xscale="log", title=name, xlabel="rank by frequency", ylim=(0, None))
+        axes.set_xticks([1, 10, 100, 1000, 10_000], ["1", "10", "100", "1,000", "10,000"], fontsize=11)
+        axes.minorticks_off()
     panels[0, 0].set(ylabel="length of the vector")
     return figure
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
 MAXIMUM, POWER = 10.0, 0.75
-"""From which count on a pair counts fully, and how fast rarer ones count less; on billions of words the maximum is 100."""
+"""From which count on a pair counts fully, and how fast rarer ones count less; the paper's maximum is 100."""
 START = 0.5
 """Vectors begin uniformly between minus and plus this, divided by their number of dimensions; biases at zero."""
 VECTORS, HISTORY = "vectors.txt", "history.csv"
