@@ -114,8 +114,8 @@ class LanguageModel(nn.Module):
             state: Where an earlier call ended; a fresh one if not given.
         """
         hidden, state = self.lstm(self.embedded(symbols), state)
-        scored = self.output(self.dropout(hidden))
-        return scored if self.table is None else scored @ self.table.T.to(scored.dtype), state
+        found = self.output(self.dropout(hidden))
+        return found if self.table is None else found @ self.table.T.to(found.dtype), state
 
     def embedded(self, symbols: torch.Tensor) -> torch.Tensor:
         """The vectors of symbols, one more dimension than ``symbols``: what the first LSTM layer gets."""
