@@ -327,5 +327,5 @@ def answers_html(
         f"film{'s' * (len(seen) != 1)} stored, {hidden} held out. Of those held out, {said} among the first "
         f"{len(table)}.</p>"
     )
-    marked = table.map(lambda text: f"✓ {text}" if text == HELD_OUT else text)
-    return heading + marked.to_html(escape=True, border=0, justify="left")
+    shown = table.replace({HELD_OUT: f"✓ {HELD_OUT}", UNKNOWN: "–"}).to_html(escape=True, border=0, justify="left")
+    return f"{heading}<div style='overflow-x:auto'>{shown}</div><p>– {UNKNOWN}</p>"
