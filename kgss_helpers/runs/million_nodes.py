@@ -9,11 +9,11 @@ are: a learned table of that size would take two gigabytes with what the optimiz
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from kgss_helpers.files import DATA
+from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.training.sage import __main__ as command
 from kgss_helpers.training.sage.sage_command import CONFIG, HISTORY
 
@@ -31,10 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     status = command.main([*OPTIONS, "--output", str(options.output), *(["--resume"] if options.resume else [])])
     if status == 0:
-        RECORDED.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(options.output / HISTORY, RECORDED / "million.csv")
-        shutil.copyfile(options.output / CONFIG, RECORDED / "million.json")
+        keep(options.output)
     return status
+
+
+def keep(output: Path) -> None:
+    """Copies learning curve and circumstances from a run's folder, and says what renews them."""
+    RECORDED.mkdir(parents=True, exist_ok=True)
+    write_whole(RECORDED / "million.csv", (output / HISTORY).read_text(encoding="utf-8"))
+    config = {"command": "python -m kgss_helpers.runs.million_nodes", "options": " ".join(OPTIONS)}
+    config |= json.loads((output / CONFIG).read_text(encoding="utf-8"))
+    write_whole(RECORDED / "million.json", json.dumps(config, indent=2) + "\n")
 
 
 if __name__ == "__main__":
