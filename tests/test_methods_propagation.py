@@ -89,21 +89,21 @@ def test_appnp_leaves_questions_as_they_are(chain: KnowledgeGraph) -> None:
 
 
 def test_smoothed_scores_reach_what_is_joined_to_what_the_text_finds(chain: KnowledgeGraph) -> None:
-    scores = scores_of(CorrectAndSmooth(OneEach(), own=0), [Query("number 2")], chain)[0]
+    scores = scores_of(CorrectAndSmooth(OneEach(), text_weight=0), [Query("number 2")], chain)[0]
     assert np.isfinite(scores).all()
     assert scores[1] > scores[3]  # the film about space before the film that nothing joins
     assert scores[2] > scores[3]
 
 
 def test_what_a_question_names_is_known_and_corrects_the_prediction(chain: KnowledgeGraph) -> None:
-    method = CorrectAndSmooth(OneEach(), own=0)
+    method = CorrectAndSmooth(OneEach(), text_weight=0)
     unnamed, named = scores_of(method, [Query("films of number 3"), Query("films of Ann Archer, number 3")], chain)
     assert unnamed[1] < unnamed[3]
     assert named[1] - named[3] > unnamed[1] - unnamed[3]
 
 
 def test_a_question_that_starts_from_a_node_is_answered_around_it(chain: KnowledgeGraph) -> None:
-    scores = scores_of(CorrectAndSmooth(OneEach(), own=0), [Query("like it 3", None, "k1")], chain)[0]
+    scores = scores_of(CorrectAndSmooth(OneEach(), text_weight=0), [Query("like it 3", None, "k1")], chain)[0]
     assert scores[1] > scores[3]
 
 

@@ -103,7 +103,7 @@ class CorrectAndSmooth:
         scale: By which cosines are multiplied before the softmax.
         restart: The start's share in both spreads.
         hops: Of both spreads.
-        own: The weight of the own prediction's logarithm.
+        text_weight: The weight of the own prediction's logarithm.
         name: The row in the exam's table.
     """
 
@@ -116,10 +116,11 @@ class CorrectAndSmooth:
         scale: float = 20.0,
         restart: float = 0.2,
         hops: int = 10,
-        own: float = 1.0,
+        text_weight: float = 1.0,
         name: str = "",
     ) -> None:
-        self.encoder, self.scale, self.restart, self.hops, self.own = encoder, scale, restart, hops, own
+        self.encoder, self.scale, self.restart, self.hops = encoder, scale, restart, hops
+        self.text_weight = text_weight
         self.name = name or f"{encoder.name}, Correct and Smooth"
 
     def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
@@ -155,4 +156,4 @@ class CorrectAndSmooth:
         spread = propagate(errors.T, average, restart=self.restart, hops=self.hops).T
         corrected = np.where(errors != 0, truth, np.maximum(shares + spread, 0))
         smoothed = propagate(corrected.T, average, restart=self.restart, hops=self.hops).T
-        return np.log(np.maximum(smoothed, LEAST)) + self.own * logarithms
+        return np.log(np.maximum(smoothed, LEAST)) + self.text_weight * logarithms

@@ -39,7 +39,7 @@ from kgss_helpers.training.sage.link_prediction import LinkLoss
 from kgss_helpers.training.sampler import NeighbourSampler
 
 RENEW = "`python -m kgss_helpers.runs.sage_with_text`"
-APPNP_RESTART, OWN = 0.7, 0.3
+APPNP_RESTART, TEXT_WEIGHT = 0.7, 0.3
 """Chosen on validation, among 0.9 and 0.7, and among 1, 0.3 and 0."""
 MODEL, SETTINGS, HISTORY = FOLDER / "model.safetensors", FOLDER / "run.json", FOLDER / "history.csv"
 
@@ -144,8 +144,8 @@ def train_with_text(
     model = GraphSage(features, hidden=recipe.hidden, out=features, residual=recipe.residual, seed=seed)
     edges = edge_pairs(graph)
     rng = np.random.default_rng(seed)
-    own = rng.choice(len(documents), round(recipe.itself * len(edges)))
-    pairs = torch.from_numpy(np.concatenate([edges, np.stack([own, own], axis=1)]))
+    alone = rng.choice(len(documents), round(recipe.itself * len(edges)))
+    pairs = torch.from_numpy(np.concatenate([edges, np.stack([alone, alone], axis=1)]))
     kinds = torch.from_numpy(pd.factorize(graph.nodes["node_type"])[0].astype(np.int64))
     loss = AloneOrNot(
         NeighbourSampler(Csr.of(graph), recipe.fan_out), documents, names, share=recipe.names, types=kinds,
@@ -239,8 +239,8 @@ def found_alone(encoder: KeptEncoder, graph: KnowledgeGraph, *, most: int = 300,
         joined = rows[graph.degree.to_numpy()[rows] > 0]
         drawn = np.sort(rng.choice(joined, min(most, len(joined)), replace=False))
         scores = (asked[drawn] @ nodes[rows].T).round(DECIMALS)
-        own = scores[np.arange(len(drawn)), np.searchsorted(rows, drawn)]
-        found[node_type] = float((1 / (1 + (scores > own[:, None]).sum(axis=1))).mean())
+        right = scores[np.arange(len(drawn)), np.searchsorted(rows, drawn)]
+        found[node_type] = float((1 / (1 + (scores > right[:, None]).sum(axis=1))).mean())
     return found
 
 
@@ -255,7 +255,7 @@ def methods(kept: KeptTexts, named: Callable[[str], bool], folder: Path = FOLDER
     text = KeptEncoder(kept)
     ready = (
         Appnp(text, restart=APPNP_RESTART, name="MiniLM, documents, APPNP"),
-        CorrectAndSmooth(text, own=OWN, name="MiniLM, documents, Correct and Smooth"),
+        CorrectAndSmooth(text, text_weight=TEXT_WEIGHT, name="MiniLM, documents, Correct and Smooth"),
     )
     yield from (method for method in ready if named(method.name))
     graph = training_graph()
@@ -272,7 +272,7 @@ def methods(kept: KeptTexts, named: Callable[[str], bool], folder: Path = FOLDER
         encoder = KeptEncoder(vectors, run.model, neighbours=recipe.neighbours, name=name, training_seconds=seconds)
         yield encoder
         if name == BEST:
-            yield CorrectAndSmooth(encoder, own=OWN, name=f"{name}, Correct and Smooth")
+            yield CorrectAndSmooth(encoder, text_weight=TEXT_WEIGHT, name=f"{name}, Correct and Smooth")
 
 
 def keep(run: TrainingRun, recipe: Recipe, seconds: float, folder: Path = FOLDER) -> None:
