@@ -19,7 +19,7 @@ from kgss_helpers.chapters.ch06_tokens_and_characters import (
     kept,
     library_merges,
     misspelt_words,
-    places,
+    ranks,
     slips_in,
     visible,
 )
@@ -116,9 +116,9 @@ def test_coverage_is_the_share_of_words_that_are_known() -> None:
     assert table.loc["only a"].to_dict() == {"two": 0.5, "one": 1.0}
 
 
-def test_places_count_who_is_better() -> None:
+def test_ranks_count_who_is_better() -> None:
     scores = np.array([[0.1, 0.9, 0.5], [0.9, 0.1, 0.5]])
-    assert places(scores, ["a", "b", "c"], ["b", "b"]).tolist() == [0, 2]
+    assert ranks(scores, ["a", "b", "c"], ["b", "b"]).tolist() == [0, 2]
     table = found_table({"bad": np.array([3, 12]), "good": np.array([0, 0])})
     assert table.index.tolist() == ["good", "bad"]
     assert table.loc["good", "first"] == "1.00 [1.00, 1.00]"

@@ -237,18 +237,18 @@ def coverage(groups: Mapping[str, Collection[str]], knows: Mapping[str, Callable
     return pd.DataFrame.from_dict(shares, orient="index").rename_axis("representation")
 
 
-def places(scores: np.ndarray, candidates: Sequence[str], right: Sequence[str]) -> np.ndarray:
+def ranks(scores: np.ndarray, candidates: Sequence[str], right: Sequence[str]) -> np.ndarray:
     """At which place, from 0, the right candidate stands for each row of scores: so many are better."""
     column = {candidate: place for place, candidate in enumerate(candidates)}
     of_right = scores[np.arange(len(right)), [column[word] for word in right]]
     return (scores > of_right[:, None]).sum(axis=1)
 
 
-def found_table(places_of: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def found_table(ranks_of: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """How often the right word comes first, and among the first ten, with intervals; the best row first."""
     rows = {
         name: {"first": str(mean_interval(found == 0)), "among ten": str(mean_interval(found < 10))}
-        for name, found in sorted(places_of.items(), key=lambda item: -np.mean(item[1] == 0))
+        for name, found in sorted(ranks_of.items(), key=lambda item: -np.mean(item[1] == 0))
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("representation")
 
