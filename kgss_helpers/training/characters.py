@@ -138,8 +138,8 @@ class Pairs:
             self.sides.append((torch.as_tensor(codes), model.numbers(list(distinct)).short()))
         self.about = torch.as_tensor(pd.factorize(rows["anchor"])[0])
         self.says = torch.as_tensor(pd.factorize(rows["fact"])[0])
-        places = [place for place, sign in enumerate(model.alphabet, start=UNKNOWN + 1) if sign.isalpha()]
-        self.letters = torch.tensor(places, dtype=torch.int64)
+        signs = [place for place, sign in enumerate(model.alphabet, start=UNKNOWN + 1) if sign.isalpha()]
+        self.letters = torch.tensor(signs, dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
