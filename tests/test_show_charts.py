@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from kgss_helpers.show import charts
 from kgss_helpers.show.charts import GROUP_STYLES, bars, curves, intervals, show
 from kgss_helpers.show.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 
@@ -113,3 +114,23 @@ def test_groups_differ_in_colour_and_in_shape_and_are_of_the_palette():
     assert {color for color, _, _ in GROUP_STYLES} == {BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY}
     for feature in zip(*GROUP_STYLES, strict=True):
         assert len(set(feature)) == len(GROUP_STYLES)
+
+
+def test_a_dollar_in_a_name_is_a_dollar_and_log_axes_have_plain_numbers():
+    import matplotlib as mpl
+
+    with mpl.rc_context(charts.MATPLOTLIB_STYLE):
+        figure, axes = plt.subplots()
+        axes.loglog([1, 10, 1000], [1e-12, 1e-6, 1])
+        axes.set_title("A$AP $\\frac{ and 100$")  # as a formula this would be an error
+        charts.as_html(figure, "a line")
+        ticks = [label.get_text() for label in axes.get_xticklabels()]
+    assert {"1", "10", "100", "1,000"} <= set(ticks)
+    assert not any("$" in label.get_text() for label in axes.get_yticklabels())
+
+
+def test_a_figure_in_a_widget_has_its_description_escaped():
+    figure, _ = plt.subplots()
+    shown = charts.as_html(figure, 'a "line" <b>')
+    assert 'alt="a &quot;line&quot; &lt;b&gt;"' in shown
+    assert "data:image/png;base64," in shown

@@ -32,7 +32,7 @@ def record(
     options = parser.parse_args(argv)
     for method in methods():
         if options.only in method.name:
-            for split in reversed(get_args(Split)):
+            for split in get_args(Split):
                 result = sit(method, split=split)
                 result.save(RESULTS[EDITION])
                 print(f"{method.name}, {split}: {result.interval()}", flush=True)

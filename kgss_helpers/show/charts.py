@@ -50,10 +50,23 @@ def as_html(figure: Figure, alt: str) -> str:
 def _png(figure: Figure) -> bytes:
     import matplotlib.pyplot as plt
 
+    _plain_log_ticks(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(figure)
     return buffer.getvalue()
+
+
+def _plain_log_ticks(figure: Figure) -> None:
+    """Writes out the numbers on logarithmic axes: matplotlib's own powers are formulas, which a name must never be."""
+    from matplotlib.ticker import FuncFormatter, LogFormatter, NullFormatter
+
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatter):
+            axis.set_major_formatter(
+                FuncFormatter(lambda value, _: f"{value:,.10g}" if value >= 1e-4 else f"{value:g}")
+            )
+            axis.set_minor_formatter(NullFormatter())
 
 
 def bars(values: pd.Series, *, title: str, x_label: str, colors: list[str] | str = BLUE) -> Figure:
