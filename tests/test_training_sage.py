@@ -101,10 +101,11 @@ def test_training_looks_at_edges_of_its_graph_alone_and_not_at_the_one_it_asks_f
     assert len(trees) > 10
     for tree, hidden in trees:
         assert allowed.contains(tree.levels[0], hidden)[: len(hidden) // 3].all()  # the edges that are asked for
+        looked_at = torch.ones_like(tree.levels[0], dtype=torch.bool)
         for above, below, joined in zip(tree.levels[:-1], tree.levels[1:], tree.joined, strict=True):
-            there = torch.ones_like(above, dtype=torch.bool) if joined is None else joined
-            above, below = above[there].unsqueeze(-1).expand_as(below[there]), below[there]
-            assert allowed.contains(above, below).all()
+            there = looked_at if joined is None else looked_at & joined
+            assert allowed.contains(above[there].unsqueeze(-1).expand_as(below[there]), below[there]).all()
+            looked_at = there.unsqueeze(-1).expand_as(below)
         assert not (tree.levels[1] == hidden.unsqueeze(-1))[tree.joined[0]].any()
 
 

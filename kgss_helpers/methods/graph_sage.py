@@ -54,10 +54,12 @@ class Csr:
     Attributes:
         starts: ``neighbours[starts[i]:starts[i + 1]]`` are those of node ``i``; shape (nodes + 1,), int64.
         neighbours: Sorted within each node; int64.
+        symmetric: Whether every edge is known to be seen from both ends, so that a neighbour has one too.
     """
 
     starts: torch.Tensor
     neighbours: torch.Tensor
+    symmetric: bool = False
 
     @classmethod
     def of(cls, graph: KnowledgeGraph, *, symmetric: bool = True) -> Self:
@@ -79,7 +81,7 @@ class Csr:
             keys = np.concatenate([keys, pairs[:, 0] * nodes + pairs[:, 1]])
         keys.sort()
         starts = np.searchsorted(keys, np.arange(nodes + 1, dtype=np.int64) * nodes)
-        return cls(torch.from_numpy(starts), torch.from_numpy(keys % max(nodes, 1)))
+        return cls(torch.from_numpy(starts), torch.from_numpy(keys % max(nodes, 1)), symmetric)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -98,7 +100,7 @@ class Csr:
         """The same on a device."""
         if self.starts.device == torch.device(device):
             return self
-        return type(self)(self.starts.to(device), self.neighbours.to(device))
+        return type(self)(self.starts.to(device), self.neighbours.to(device), self.symmetric)
 
     def contains(self, here: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
         """Whether ``there`` is a neighbour of ``here``; both of one shape, which is the result's."""
@@ -119,7 +121,7 @@ class FanOut(NamedTuple):
     Attributes:
         levels: Positions of nodes, shapes (batch,), (batch, first), (batch, first, second) and so on.
         joined: For each level but the last, of its shape: whether the node has neighbours there. What stands below one
-            that has none is not looked at. None where all have.
+            that has none is not looked at. None where all have that are looked at.
     """
 
     levels: tuple[torch.Tensor, ...]

@@ -83,7 +83,7 @@ class PygNeighbourSampler(BaseSampler):
         tree = self.sampler.tree(seeds.to(device))
         slot = torch.full((len(self.sampler.csr),), -1, device=device)
         node, rows, cols, new, drawn = [], [], [], [], []
-        known = 0
+        known, looked_at = 0, torch.ones_like(tree.levels[0], dtype=torch.bool)
         for step, level in enumerate(tree.levels):
             fresh = level.flatten()
             fresh = fresh[slot[fresh] < 0]
@@ -94,8 +94,9 @@ class PygNeighbourSampler(BaseSampler):
             new.append(len(fresh))
             if step:
                 above, joined = tree.levels[step - 1], tree.joined[step - 1]
-                there = torch.ones_like(above, dtype=torch.bool) if joined is None else joined
-                cols.append(slot[above[there]].repeat_interleave(level.shape[-1]))
-                rows.append(slot[level[there]].flatten())
+                looked_at = looked_at if joined is None else looked_at & joined
+                cols.append(slot[above[looked_at]].repeat_interleave(level.shape[-1]))
+                rows.append(slot[level[looked_at]].flatten())
+                looked_at = looked_at.unsqueeze(-1).expand_as(level)
                 drawn.append(len(rows[-1]))
         return torch.cat(node), torch.cat(rows), torch.cat(cols), (new, drawn)

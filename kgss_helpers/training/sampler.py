@@ -73,7 +73,8 @@ class NeighbourSampler:
                 kept = torch.rand(nodes.shape, device=nodes.device) >= drop
                 there = kept if there is None else there & kept
             levels.append(drawn)
-            joined.append(there)
+            # Whoever was drawn as a neighbour has one, where edges are seen from both ends.
+            joined.append(None if step and self.csr.symmetric else there)
         return FanOut(tuple(levels), tuple(joined))
 
     def draw(

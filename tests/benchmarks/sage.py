@@ -171,6 +171,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--device")
     parser.add_argument("--output", type=Path, help="a JSON file that keeps machine, versions, date and numbers")
+    parser.add_argument("--note", default="", help="kept with the numbers: how the peer was built, say")
     parser.add_argument("--contender", choices=CONTENDERS, help="this one alone, as JSON")
     options = parser.parse_args()
     device = pick_device(options.device)
@@ -196,6 +197,7 @@ def main() -> None:
         kept = {"nodes": options.nodes, "directed_edges": options.edges, "dimensions": WIDTH, "fan_out": FAN_OUT,
                 "batch_size": options.batch_size, "device": device, "date": datetime.now(UTC).date().isoformat(),
                 "peer_compiled_by": compiled, **machine(torch.device(device), bf16=device == "cuda"),
+                "cpu_capability": torch.backends.cpu.get_cpu_capability(), "note": options.note,
                 "results": results}  # fmt: skip
         write_whole(options.output, json.dumps(kept, indent=2) + "\n")
 

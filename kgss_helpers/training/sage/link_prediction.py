@@ -258,13 +258,13 @@ class LinkLoss:
             scores, torch.arange(len(scores), device=scores.device).unsqueeze(1) + len(scores) * rank(), false
         )
 
-    def _loss(self, scores: torch.Tensor, own: torch.Tensor, false: torch.Tensor) -> torch.Tensor:
-        """Of scores, shape (batch, candidates), each row's true one in column ``own`` (batch, 1), others if false."""
-        true = scores.gather(1, own)
+    def _loss(self, scores: torch.Tensor, column: torch.Tensor, false: torch.Tensor) -> torch.Tensor:
+        """Of scores, shape (batch, candidates): each row's true one in its column (batch, 1), others if false."""
+        true = scores.gather(1, column)
         if self.logistic:
             wrong = F.softplus(scores - self.scale / 2).masked_fill(~false, 0).sum() / false.sum().clamp(min=1)
             return (F.softplus(self.scale / 2 - true).mean() + wrong) / 2
-        among = scores.masked_fill(~false.scatter(1, own, True), -torch.inf)
+        among = scores.masked_fill(~false.scatter(1, column, True), -torch.inf)
         return (among.logsumexp(dim=1, keepdim=True) - true).mean()
 
 
