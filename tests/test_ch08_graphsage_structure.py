@@ -199,3 +199,13 @@ def test_every_recorded_scorer_is_compared_with_pagerank() -> None:
     assert (rival[["gain", "gain_low", "gain_high"]] == 0).all(axis=None)
     assert (table["low"] <= table["mean"]).all()
     assert (table["mean"] <= table["high"]).all()
+
+
+def test_the_recorded_million_is_one_and_stays_small() -> None:
+    measured, config = chapter.million()
+    assert config["nodes"] > 1_000_000
+    assert config["peak_memory_gb"] < 8
+    assert measured.index.is_monotonic_increasing
+    assert measured["MRR"].iloc[-1] > 3 * measured["MRR"].iloc[0]
+    figure = chapter.million_figure(measured, config["batch_size"])
+    assert len(figure.axes[0].lines) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pandas as pd
 from kgss_helpers.exam.films import RESULTS
 from kgss_helpers.exam.results import EDITION, ExamResult, recorded
 from kgss_helpers.exam.statistics import Interval
+from kgss_helpers.files import DATA
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import EdgeScorer
 from kgss_helpers.methods.proximity import adjacency
@@ -34,6 +36,33 @@ SHOWN = 10
 NO_BREAK = "\N{NO-BREAK SPACE}"
 PLAIN = "{x:,.0f}"
 """Ticks of a logarithmic axis as numbers, without powers of ten."""
+
+
+MILLION = DATA / "results" / "sage"
+
+
+# ---- a million nodes -------------------------------------------------------------------------------------------------
+
+
+def million() -> tuple[pd.DataFrame, dict]:
+    """The recorded training on more than a million nodes: what was measured after which step, and how it was run."""
+    config = json.loads((MILLION / "million.json").read_text(encoding="utf-8"))
+    history = pd.read_csv(MILLION / "million.csv").dropna(subset="MRR").drop_duplicates("step")
+    return history.set_index("step")[["AUC", "MRR", "hits@10"]], config
+
+
+def million_figure(measured: pd.DataFrame, batch_size: int) -> Figure:
+    """How well held-out edges are told from false ones, against the number of edges seen."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots()
+    for (name, values), (color, _, marker) in zip(measured.items(), GROUP_STYLES, strict=False):
+        axes.plot(measured.index * batch_size, values, marker=marker, color=color, label=name)
+    axes.xaxis.set_major_formatter(PLAIN)
+    title = "More than a million nodes: held-out edges"
+    axes.set(title=title, xlabel="edges seen in training", ylabel="measure", ylim=(0, 1))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
 
 
 # ---- neighbourhoods --------------------------------------------------------------------------------------------------
