@@ -47,7 +47,7 @@ SHOWN = (
     "character CNN, trained without slips",
     "structured query",
 )
-"""The rows that the figure of kept scores shows, where they are recorded; its table has all."""
+"""The rows that table and figure of kept scores show, where they are recorded."""
 
 
 def library_merges(texts: Sequence[str], merges: int) -> list[Pair]:
