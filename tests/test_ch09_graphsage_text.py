@@ -131,6 +131,22 @@ def test_the_seminars_lists_stand_place_by_place_beside_ours() -> None:
     assert table["in our graph"].tolist() == ["", "✓"]
 
 
+def test_films_of_one_name_are_told_apart_by_their_year() -> None:
+    graph = film_exam().training_graph
+    thieves = ["project:the-thief-of-bagdad-1924", "project:alien-1979", "project:the-thief-of-bagdad-1940"]
+    found = pd.DataFrame({"node_id": thieves, "name": ["The Thief of Bagdad", "Alien", "The Thief of Bagdad"]})
+    names = chapter.with_years(found, graph)["name"].tolist()
+    assert names == ["The Thief of Bagdad (1924)", "Alien", "The Thief of Bagdad (1940)"]
+
+
+def test_short_names_stand_for_recorded_rows_and_each_for_one() -> None:
+    recorded = chapter.rows_of(list(chapter.SHORT))
+    table = chapter.by_family(list(recorded.values()))
+    assert table.index.tolist() == list(chapter.SHORT.values())
+    assert table.index.is_unique
+    assert chapter.by_family([recorded[chapter.TEXT]], ["credit"]).index.tolist() == [chapter.TEXT]
+
+
 def test_right_answers_are_counted_by_the_number_of_their_edges() -> None:
     graph = small_films()
     node_id = graph.nodes["node_id"].iloc[0]

@@ -53,8 +53,25 @@ FLOOR = ("random", "popularity", "word match (BM25) on skills")
 TEXT, PAGERANK = "MiniLM, documents", "personalised PageRank"
 WALKS = "graph walks"
 """Its vectors are learned node by node: a node must have been there."""
+NODE_BY_NODE = (WALKS, "LightGCN", "ComplEx", "distilled PageRank", "adjacency SVD")
+"""Rows of which that is true."""
 SAGE = tuple(RECIPES)
 SAGE_SMOOTH = f"{BEST}, Correct and Smooth"
+SHORT = {
+    "word match (BM25) on skills": "word match",
+    TEXT: "MiniLM",
+    f"{TEXT}, 1 hop of averaging": "+ 1 hop",
+    f"{TEXT}, APPNP": "+ APPNP",
+    f"{TEXT}, Correct and Smooth": "+ Correct and Smooth",
+    BEST: "GraphSAGE",
+    f"{BEST}, without residual": "without residual",
+    f"{BEST}, no neighbourhood dropped": "never alone",
+    f"{BEST}, without both": "without both",
+    "GraphSAGE, text only": "text only",
+    "GraphSAGE, structure only": "structure only",
+    SAGE_SMOOTH: "GraphSAGE + Correct and Smooth",
+}
+"""Recorded names → what stands for them in a table of all families, which has no room for more."""
 GENRES = ("Science fiction", "Western", "Horror", "Animation", "War", "Musical")
 """What the map is coloured by: genres that share few films with each other."""
 BANDS = ((1, 1, "1"), (2, 3, "2 or 3"), (4, 9, "4 to 9"), (10, 10**9, "10 or more"))
@@ -79,10 +96,13 @@ def rows_of(names: Sequence[str], split: Split = "test") -> dict[str, ExamResult
 
 
 def by_family(results: Sequence[ExamResult], families: Sequence[str] = FAMILIES) -> pd.DataFrame:
-    """Methods as rows, families as columns: means of nDCG@10, with intervals for few families and for all of them."""
+    """Methods as rows, families as columns: means of nDCG@10, with intervals for few families and for all of them.
+
+    Where there are more than two families, names are those of `SHORT`.
+    """
     short = len(families) > 2
     rows = {
-        result.method: [
+        (SHORT.get(result.method, result.method) if short else result.method): [
             f"{result.interval(family).mean:.2f}" if short else str(result.interval(family)) for family in families
         ]
         + [str(result.interval())]
@@ -133,6 +153,18 @@ def beside(
         },
         index=pd.RangeIndex(1, rows + 1, name="place"),
     )
+
+
+def with_years(found: pd.DataFrame, graph: KnowledgeGraph) -> pd.DataFrame:
+    """The same answers, where names that stand there twice are told apart by the year of their node.
+
+    Args:
+        found: ``node_id`` and ``name``.
+        graph: Its nodes have a ``year``.
+    """
+    year = graph.nodes.set_index("node_id")["year"]
+    dated = found["name"] + " (" + found["node_id"].map(year).astype(str) + ")"
+    return found.assign(name=found["name"].mask(found["name"].duplicated(keep=False), dated))
 
 
 def _plain(name: str) -> str:
