@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from gensim.models import KeyedVectors
 
 from kgss_helpers.chapters import ch07_figures as figures
 from kgss_helpers.chapters import ch07_sequences_and_context as chapter
-from kgss_helpers.methods.contextual import ContextualModel
+from kgss_helpers.methods.contextual import ContextualModel, Reading
 from kgss_helpers.runs import language_models as runs
 from kgss_helpers.training.language import Alphabet, LanguageModel, load_language_model
 from kgss_helpers.training.remembering import LETTERS, NOISE, remember_rows, train_rememberer
@@ -136,6 +137,38 @@ def test_vectors_that_are_all_alike_get_what_chance_gets_and_clear_ones_everythi
     table = chapter.sense_table({"alike": np.ones((8, 2)), "clear": clear}, senses)
     assert table["mean"].round(2).tolist() == [0.33, 1]
     assert chapter.difference(clear, np.ones((8, 2)), senses).mean == pytest.approx(2 / 3)
+
+
+def test_a_head_that_looks_one_back_is_found_by_its_shares() -> None:
+    attention = np.zeros((1, 2, 4, 4))
+    attention[0, 0, [1, 2], [0, 1]] = 1
+    attention[0, 1, [1, 2], [2, 3]] = 0.5
+    reading = Reading(
+        "ab", ("[CLS]", "a", "b", "[SEP]"), ((0, 0), (0, 1), (1, 2), (0, 0)), np.zeros((2, 4, 3)), attention
+    )
+    assert chapter.looks([reading, reading], -1).tolist() == [[1, 0]]
+    assert chapter.looks([reading], +1).tolist() == [[0, 0.5]]
+
+
+def test_vectors_of_texts_have_length_one_and_only_the_transformers_know_order(contextual: ContextualModel) -> None:
+    table = KeyedVectors(2)
+    table.add_vectors(["dog", "man", "bit"], np.array([[1.0, 0], [0, 3], [1, 1]]))
+    one, other = "The dog bit the man", "The man bit the dog"
+    assert chapter.mean_vector(table, one) == pytest.approx(chapter.mean_vector(table, other))
+    read = [chapter.sentence_vector(contextual, text) for text in (one, other)]
+    for vector in (read[0], chapter.mean_vector(table, one)):
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    assert read[0] @ read[1] < 0.999
+
+
+def test_all_words_but_the_two_signs_are_voted_for() -> None:
+    torch.manual_seed(0)
+    numbers = {runs.UNKNOWN_WORD: 0, runs.BOUNDARY: 1} | {word: place for place, word in enumerate("abcdefghi", 2)}
+    model = LanguageModel(len(numbers), width=8, units=12).eval()
+    votes = chapter.gap_votes(model, model, "a", "b unknown", numbers, ["a b c", "d e"])
+    assert sorted(votes.index) == list("abcdefghi")
+    assert votes.is_monotonic_decreasing
+    assert np.exp(votes).sum() < 1
 
 
 def test_flat_keeps_the_distances_of_what_is_flat() -> None:

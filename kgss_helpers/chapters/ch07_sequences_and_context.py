@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ipywidgets as ipw
 import numpy as np
@@ -15,10 +16,15 @@ from torch import nn
 
 from kgss_helpers.exam.statistics import Interval, mean_interval
 from kgss_helpers.files import DATA, require_file
-from kgss_helpers.methods.contextual import ContextualModel
+from kgss_helpers.methods.contextual import ContextualModel, Reading
+from kgss_helpers.runs.language_models import numbered
+from kgss_helpers.text.corpora import words_of
 from kgss_helpers.text.source_code import quoted
-from kgss_helpers.training.language import UNKNOWN, Alphabet, LanguageModel, sample
+from kgss_helpers.training.language import UNKNOWN, Alphabet, LanguageModel, fill_gap, sample
 from kgss_helpers.training.remembering import Rememberer, remember_rows
+
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
 
 SENSES = DATA / "word_senses.csv"
 LONGEST_PREFIX, WRITTEN = 300, 300
@@ -210,6 +216,48 @@ def frequencies(model: LanguageModel, sentences: Sequence[Sequence[int]]) -> np.
     """Logarithms of how likely a model finds each symbol, as a mean over all places of some sentences: (symbols,)."""
     total = sum(torch.softmax(model(torch.tensor([one]))[0][0], dim=1).sum(dim=0) for one in sentences)
     return (total / total.sum()).log().numpy()
+
+
+def looks(readings: Iterable[Reading], offset: int) -> np.ndarray:
+    """How much each head takes from the token so many places on (-1: just before), as a mean: (layers, heads)."""
+    taken = []
+    for reading in readings:
+        shares = reading.attention[:, :, 1:-1]
+        at = np.arange(shares.shape[2])
+        taken.append(shares[:, :, at, at + 1 + offset].mean(axis=2))
+    return np.mean(taken, axis=0)
+
+
+def sentence_vector(model: ContextualModel, text: str) -> np.ndarray:
+    """The mean of the last layer's vectors of all tokens, at length 1: shape (dimensions,)."""
+    vector = model.read(text).layers[-1].mean(axis=0)
+    return vector / np.linalg.norm(vector)
+
+
+def mean_vector(table: KeyedVectors, text: str) -> np.ndarray:
+    """The mean of the static vectors of the words that a table knows, at length 1: shape (dimensions,)."""
+    mean = np.mean([table.get_vector(word, norm=True) for word in words_of(text) if word in table], axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def gap_votes(
+    forward: LanguageModel, backward: LanguageModel, before: str, behind: str, numbers: Mapping[str, int],
+    sentences: Iterable[str],
+) -> pd.Series:  # fmt: skip
+    """What two word LSTMs put between two texts, by `fill_gap`: logarithms by word, largest first.
+
+    Args:
+        forward: It reads ``before``.
+        backward: It reads ``behind``.
+        before: What stands before the gap.
+        behind: And behind it.
+        numbers: Of the words; the first two, what is no word and where a sentence ends, cannot be voted for.
+        sentences: By which `frequencies` tells how frequent each word is anywhere.
+    """
+    start, end = (torch.tensor(numbered(words_of(part), numbers)) for part in (before, behind))
+    prior = frequencies(forward, [numbered(words_of(one), numbers) for one in sentences])
+    votes = fill_gap(forward, backward, start[:-1], end[1:], prior)
+    return pd.Series(votes, index=sorted(numbers, key=numbers.__getitem__)).iloc[2:].sort_values(ascending=False)
 
 
 def flat(vectors: np.ndarray) -> np.ndarray:
