@@ -8,12 +8,12 @@ from kgss_helpers.chapters import ch03_figures as figures
 from kgss_helpers.chapters import ch03_predicting_words as chapter
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.walks import GraphWalks
-from kgss_helpers.methods.word2vec import fasttext, word2vec
+from kgss_helpers.methods.word2vec import DIMENSIONS, fasttext, word2vec
 from kgss_helpers.methods.word_vectors import table_of
-from kgss_helpers.runs import corpus_sizes
+from kgss_helpers.runs import corpus_sizes, counted_words, predicted_words, walk_weights
 from kgss_helpers.runs.predicted_words import CBOW, FASTTEXT, SKIP_GRAM, WALKS, WALKS_WITH_RELATIONS
 from kgss_helpers.space import SemanticSpace
-from tests.helpers import tables
+from tests.helpers import small_films, tables
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -208,6 +208,26 @@ def test_the_rows_of_this_notebook_are_recorded(split: str) -> None:
 def test_a_row_that_is_not_recorded_is_named_with_its_command() -> None:
     with pytest.raises(ValueError, match=r"nobody's method.*predicted_words"):
         chapter.rows_of(["nobody's method"])
+
+
+def test_walks_that_turn_back_are_recorded_on_the_validation_half_alone() -> None:
+    plain = chapter.rows_of([WALKS], "validation")[WALKS]
+    for back, result in walk_weights.load_weights().items():
+        assert (result.method, result.split) == (walk_weights.name_of(back), "validation")
+        assert set(result.scores["question_id"]) == set(plain.scores["question_id"])
+
+
+def test_counted_and_predicted_words_read_the_same_texts() -> None:
+    graph = small_films()
+    assert counted_words.all_texts(graph) == predicted_words.corpus(graph)
+    assert (counted_words.COUNTED_DIMENSIONS, DIMENSIONS) == (300, 100)  # as the notebook says
+
+
+def test_a_gain_over_all_families_counts_each_alike() -> None:
+    rows = chapter.rows_of([SKIP_GRAM, FASTTEXT])
+    there, back = chapter.gain(rows[FASTTEXT], rows[SKIP_GRAM]), chapter.gain(rows[SKIP_GRAM], rows[FASTTEXT])
+    assert there.mean == pytest.approx(-back.mean)
+    assert there.mean == pytest.approx(rows[FASTTEXT].interval().mean - rows[SKIP_GRAM].interval().mean)
 
 
 def test_a_gain_in_a_variant_is_paired_by_question() -> None:

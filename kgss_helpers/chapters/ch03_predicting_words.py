@@ -213,6 +213,12 @@ def rows_of(names: Sequence[str], split: Split = "test") -> dict[str, ExamResult
     return {name: found[name] for name in names}
 
 
+def gain(one: ExamResult, other: ExamResult, metric: str = "nDCG@10") -> Interval:
+    """By how much one is better than another over all families, paired over questions, each family alike."""
+    first, second = one.by_family(metric), other.by_family(metric)
+    return mean_interval(*((first[name] - second[name][first[name].index]).to_numpy() for name in first))
+
+
 def gain_in_variant(one: ExamResult, other: ExamResult, variant: str = "", metric: str = "nDCG@10") -> Interval:
     """By how much one is better than another where questions are put differently, paired, each family alike.
 
