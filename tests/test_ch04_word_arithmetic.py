@@ -116,3 +116,10 @@ def test_labels_on_a_map_do_not_cover_one_another():
     figure = figures.word_maps({"t": points}, ["here", "there", "far"], ["a", "a", "b"])
     assert [text.get_text() for text in figure.axes[0].texts] == ["here", "far"]
     plt.close(figure)
+
+
+def test_a_rank_correlation_has_its_interval():
+    noise = np.random.default_rng(0).normal(size=(2, 60))
+    mean, low, high = chapter.rank_correlation(pd.DataFrame({"along": noise[0], "lean": noise[0] + noise[1]}))
+    assert 0 < low < mean < high < 1
+    assert chapter.cosine(np.array([1.0, 0]), np.array([2.0, 2])) == pytest.approx(0.5**0.5)

@@ -130,7 +130,7 @@ def outlines() -> dict[str, list[np.ndarray]]:
 
 
 def world(similarity: pd.Series, *, title: str) -> Figure:
-    """Countries coloured by a number each; light grey where there is none.
+    """Countries coloured by a number each; white where there is none.
 
     Args:
         similarity: ISO code → number.
@@ -143,7 +143,7 @@ def world(similarity: pd.Series, *, title: str) -> Figure:
     shapes = [(code, ring) for code, rings in outlines().items() for ring in rings]
     values = np.array([similarity.get(code, np.nan) for code, _ in shapes], dtype=float)
     colours = {"array": np.ma.masked_invalid(values), "cmap": _colours()}
-    drawn = PolyCollection([ring for _, ring in shapes], edgecolor="white", linewidth=0.4, **colours)
+    drawn = PolyCollection([ring for _, ring in shapes], edgecolor=GREY, linewidth=0.3, **colours)
     axes.add_collection(drawn)
     axes.set(title=title, xlim=(-170, 191), ylim=(-57, 84), xticks=[], yticks=[], aspect=1.2)
     for side in axes.spines.values():
@@ -153,10 +153,10 @@ def world(similarity: pd.Series, *, title: str) -> Figure:
 
 
 def _colours() -> object:
-    """One scale from light to dark, which is read with any colour vision; grey for no number."""
+    """One scale from light to dark, which is read with any colour vision; white for no number."""
     import matplotlib as mpl
 
-    return mpl.colormaps["cividis_r"].with_extremes(bad=NO_COLOUR)
+    return mpl.colormaps["cividis_r"].with_extremes(bad="white")
 
 
 def axis_chart(standings: Mapping[str, pd.Series], *, title: str, ends: tuple[str, str]) -> Figure:

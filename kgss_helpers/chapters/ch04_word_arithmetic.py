@@ -154,6 +154,22 @@ def axis_against_graph(table: KeyedVectors, axis: str, lean: pd.Series) -> pd.Da
     return pd.DataFrame({"along": values, "lean": lean[values.index]})
 
 
+def rank_correlation(on_axis: pd.DataFrame, *, resamples: int = 300) -> tuple[float, float, float]:
+    """Spearman's correlation of ``along`` and ``lean`` with its 95 % bootstrap interval: mean, low, high."""
+    from scipy.stats import bootstrap, spearmanr
+
+    pair = (on_axis["along"], on_axis["lean"])
+    found = bootstrap(
+        pair, lambda x, y: spearmanr(x, y)[0], paired=True, vectorized=False, n_resamples=resamples, rng=0
+    )
+    return float(spearmanr(*pair)[0]), *map(float, found.confidence_interval)
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """The cosine of two vectors of shape (dimensions,)."""
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
 def standard_deviations(table: KeyedVectors, words: Sequence[str], axis: np.ndarray, most: int = 20_000) -> pd.Series:
     """Words along a direction, as deviations from the mean of the most frequent words in their standard deviations."""
     everything = unit_vectors(table, most) @ axis
