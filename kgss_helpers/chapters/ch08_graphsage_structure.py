@@ -39,6 +39,16 @@ PLAIN = "{x:,.0f}"
 
 
 MILLION = DATA / "results" / "sage"
+IN_WORDS = {
+    "three steps": "three steps, of any kind",
+    "three steps, the first of the relation": "three steps, begun in the same role",
+    "none of the relation there": "nobody in this role yet",
+    "edges of the relation there": "people in this role already",
+    "degree there": "edges of the film",
+    "three steps, through has genre": "three steps, through a genre",
+    "three steps, through has keyword": "three steps, through a keyword",
+}
+"""What the features of learned proximity are called in the figure."""
 
 
 # ---- a million nodes -------------------------------------------------------------------------------------------------
@@ -49,6 +59,22 @@ def million() -> tuple[pd.DataFrame, dict]:
     config = json.loads((MILLION / "million.json").read_text(encoding="utf-8"))
     history = pd.read_csv(MILLION / "million.csv").dropna(subset="MRR").drop_duplicates("step")
     return history.set_index("step")[["AUC", "MRR", "hits@10"]], config
+
+
+def speed() -> pd.DataFrame:
+    """The recorded benchmark: milliseconds a step, at best by arithmetic alone, memory, and how it compares."""
+    recorded_runs = json.loads((MILLION / "benchmark.json").read_text(encoding="utf-8"))["results"]
+    table = pd.DataFrame(recorded_runs).set_index("contender")
+    peer = table.loc[table["limit_ms_a_step"].isna(), "edges_a_second"].iloc[0]
+    shown = {
+        "nodes asked about": table["nodes_asked_about"],
+        "ms a step": table["ms_a_step"].round().astype(int),
+        "ms at best": table["limit_ms_a_step"].round().astype("Int64"),
+        "edges a second": table["edges_a_second"].astype(int),
+        "times the peer": (table["edges_a_second"] / peer).round(1),
+        "GB": table["peak_memory_gb"].round(1),
+    }
+    return pd.DataFrame(shown)
 
 
 def million_figure(measured: pd.DataFrame, batch_size: int) -> Figure:
@@ -216,13 +242,13 @@ def weights_figure(weights: pd.Series, title: str) -> Figure:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(10, 1.2 + 0.4 * len(weights)))
-    shown = weights[::-1]
+    shown = weights[::-1].rename(index=IN_WORDS)
     colors = [BLUE if value > 0 else VERMILION for value in shown]
     drawn = axes.barh(shown.index, shown, color=colors)
     axes.bar_label(drawn, fmt="{:+.1f}", padding=4)
     axes.axvline(0, color=GREY, linewidth=1)
     axes.margins(x=0.12)
-    axes.set(title=title, xlabel="weight, in standard deviations of the feature")
+    axes.set(title=title, xlabel="weight for one standard deviation more of the feature")
     return figure
 
 
