@@ -84,7 +84,7 @@ def test_what_was_planted_is_learned_by_either_loss(planted):
         links, projects = run.require_finished().model.vectors()
         scores = projects @ links.T
         true = scores[split.test[:, 1], split.test[:, 0]]
-        assert (true[:, None] > scores.ravel()[::7]).mean() > 0.65
+        assert (true[:, None] > scores.ravel()[::7]).mean() > 0.6
     assert explained_variance(run.model, split.train) > 0.1
 
 

@@ -6,12 +6,10 @@ import numpy as np
 
 from kgss_helpers.graph import GraphError
 
-TOPICS = 100
+TOPICS = 20
 TOPICS_EACH = 2
-ON_TOPIC = 0.9
-"""This share of a project's links is drawn within its topics, the others from all links."""
-TAIL = 0.7
-"""Within a topic a link's chance falls with its rank to this power, as degrees do in real networks."""
+ON_TOPIC = 0.5
+"""This share of a project's links is drawn within its topics, the others from all links: an encyclopaedia has hubs."""
 AT_LEAST = 3
 """So many projects have each link, as in the Deep Learning Cookbook's film data."""
 
@@ -38,6 +36,7 @@ def planted_links(
     topic_of = rng.permutation(np.arange(links) % topics)
     by_topic = np.argsort(topic_of, kind="stable")
     starts = np.searchsorted(topic_of[by_topic], np.arange(topics + 1))
+    any_order = rng.permutation(links)
     interests = rng.integers(topics, size=(projects, TOPICS_EACH))
     interests[:topics, 0] = np.arange(topics)  # no topic without a project
     members = np.argsort(interests.T.ravel(), kind="stable")
@@ -51,10 +50,10 @@ def planted_links(
     def of_projects(wanted: np.ndarray) -> np.ndarray:
         """A link of one of each project's topics, or any."""
         topic = interests[wanted, rng.integers(TOPICS_EACH, size=len(wanted))]
-        topic = np.where(rng.random(len(wanted)) < ON_TOPIC, topic, rng.integers(topics, size=len(wanted)))
         size = starts[topic + 1] - starts[topic]
-        rank = (size * rng.random(len(wanted)) ** (1 / (1 - TAIL))).astype(int)
-        return by_topic[starts[topic] + np.minimum(rank, size - 1)]
+        within = by_topic[starts[topic] + zipf(size, rng)]
+        anywhere = any_order[zipf(np.full(len(wanted), links), rng)]
+        return np.where(rng.random(len(wanted)) < ON_TOPIC, within, anywhere)
 
     found = np.empty(0, dtype=np.int64)
     needed = np.repeat(np.arange(links), AT_LEAST)
@@ -71,3 +70,8 @@ def planted_links(
         found = np.concatenate([found, rng.permutation(new)[:missing]])
     found.sort()
     return np.stack([found // projects, found % projects], axis=1)
+
+
+def zipf(sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A place below each size; its chance falls as one over its rank (Zipf's law, as of words and of links)."""
+    return np.minimum((sizes + 1.0) ** rng.random(len(sizes)) - 1, sizes - 1).astype(int)
