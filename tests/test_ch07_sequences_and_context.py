@@ -1,5 +1,7 @@
 """Notebook 07: gates by hand, the memory task, neurons and their text, senses, and what its two widgets answer."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -281,3 +283,18 @@ def test_figures_have_titles_and_labels() -> None:
         assert figure.axes[0].get_xlabel() or figure.axes[0].get_xticklabels()
         figure.canvas.draw()
     plt.close("all")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe", "word,sense,sentence\nbank,a,b\u00e4nk".encode("latin-1")])
+def test_a_file_of_senses_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "senses.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"senses\.csv cannot be read"):
+        chapter.word_senses(path)
+
+
+def test_half_a_character_in_the_prefix_can_be_shown() -> None:
+    alphabet = Alphabet("abc")
+    widget = chapter.PrefixWriter({"letters": (LanguageModel(len(alphabet), width=2, units=2), alphabet)}, "ab\ud83dc")
+    assert "ab\N{REPLACEMENT CHARACTER}c" in widget.result.value
+    widget.result.value.encode()

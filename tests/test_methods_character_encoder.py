@@ -108,3 +108,16 @@ def test_a_spell_checker_before_a_method_answers_what_was_meant() -> None:
     assert answer(plain, "hesit", graph).empty
     assert "f1" in answer(checked, "hesit", graph)["node_id"].tolist()
     assert checked.speller.corrected("furhter") == "further"
+
+
+def test_a_word_longer_than_all_known_ones_is_left_alone_at_once() -> None:
+    speller = Speller({"heist": 3, "moon": 2})
+    assert speller.corrected("a" * 100_000 + " heisst") == "a" * 100_000 + " heist"
+    assert Speller({}).corrected("heisst") == "heisst"
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    network = CharCNN("abc", 3)
+    torch.nn.init.constant_(network.output.bias, float("nan"))
+    with pytest.raises(ValueError, match=r"network\.safetensors holds no character network"):
+        CharCNN.load(network.save(tmp_path / "network.safetensors"))

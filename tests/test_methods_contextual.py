@@ -69,3 +69,17 @@ def test_a_batch_gives_the_vectors_of_the_texts_one_by_one(model: ContextualMode
     for vectors, text in zip(batch, texts, strict=True):
         alone = model.read(text).layers[-1]
         np.testing.assert_allclose(vectors[: len(alone)], alone, atol=1e-4)
+
+
+def test_half_a_character_and_signs_that_are_left_out_are_no_trap(model: ContextualModel) -> None:
+    reading = model.read("the ba\ud83dnk is a \u200d b")
+    assert np.isfinite(reading.layers).all()
+    with pytest.raises(ValueError, match="signs that it leaves out"):
+        reading.word("\u200d")
+    assert model.run(["ba\ud83dnk"]).shape[2] == 384
+
+
+def test_a_message_does_not_repeat_a_whole_book(model: ContextualModel) -> None:
+    with pytest.raises(ValueError, match="does not stand in") as caught:
+        model.read("word " * 2_000).word("b" * 9_000)
+    assert len(str(caught.value)) < 500

@@ -70,3 +70,10 @@ def test_quoted_characters_are_those_of_strings_and_not_of_comments(text: str, e
 
 def test_indentation_is_known_as_far_as_one_has_read() -> None:
     assert indentation("if a:\n  b c\n\nd") == [0] * 6 + [1, 2, 2, 2, 2, 2, 0, 0]
+
+
+def test_a_folder_with_a_name_like_a_file_is_passed_by(tmp_path: Path) -> None:
+    (tmp_path / "package.py").mkdir()
+    for name in "abcdefgh":
+        (tmp_path / f"{name}.py").write_text("x = 1\n", encoding="utf-8")
+    assert source_code(tmp_path).training.startswith("x = 1")

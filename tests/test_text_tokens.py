@@ -4,6 +4,7 @@ import random
 import sys
 import types
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -177,3 +178,18 @@ def test_the_hub_is_next(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_file_is_named(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r"has a tokenizer\.json"):
         LibraryTokenizer.of_file(tmp_path / "no.json", name="x")
+
+
+def test_half_a_character_keeps_its_place_in_every_tokenizer() -> None:
+    half = "ab\ud83dcd"
+    texts = ["the word ab cd", half]
+    for one in (Bytes(), BytePairs(learn_merges(texts, 5)), train_byte_pairs(texts, 270)):
+        assert spelled_out(half, one.pieces(half)) == half, one.name
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff", b"{}"])
+def test_a_file_without_a_tokenizer_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"tokenizer\.json holds no tokenizer"):
+        LibraryTokenizer.of_file(path, name="x")

@@ -116,3 +116,19 @@ def test_the_command_keeps_weights_that_can_be_read_again(
     assert main(["--output", str(tmp_path), "--epochs", "1", "--batch-size", "8", "--device", "cpu"]) == 0
     assert "encoder.safetensors" in capsys.readouterr().out
     assert unit_vectors(CharCNN.load(tmp_path / "encoder.safetensors"), ["Red Moon"]).shape == (1, 192)
+
+
+def test_a_text_that_would_be_alone_in_the_last_batch_joins_the_others() -> None:
+    labels = np.zeros((5, 2))
+    assert train_classifier(["abc", "bca", "cab", "aab", "abb"], labels, batch_size=2, epochs=1, device="cpu").finished
+    with pytest.raises(ValueError, match="give two or more"):
+        train_classifier(["abc"], labels[:1])
+
+
+@pytest.mark.parametrize("wrong", [["--resume"], ["--edits", "-2"], ["--epochs", "-1"]])
+def test_the_command_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: list[str]
+) -> None:
+    monkeypatch.setattr("kgss_helpers.exam.training_graph", small_films)
+    assert main(["--output", str(tmp_path), "--device", "cpu", *wrong]) == 1
+    assert capsys.readouterr().err.startswith("python -m kgss_helpers.training.characters: ")

@@ -196,3 +196,57 @@ def test_the_command_trains_on_a_text_and_goes_on(tmp_path: Path, capsys: pytest
     model, _ = load_language_model(folder / "model.safetensors")
     assert model.config["units"] == 8
     assert main([*command, "--epochs", "1", "--resume"]) == 0
+
+
+def test_counts_take_any_temperature_from_zero_on(alphabet: Alphabet) -> None:
+    counts = CharacterCounts(alphabet, 4).fit(TEXT)
+    coldest = counts.sample("the ", length=20, temperature=0)
+    assert coldest == counts.sample("the ", length=20, temperature=0, seed=7)
+    assert len(counts.sample("the ", length=20, temperature=1e-9)) == 20
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError, match="0 or more"):
+            counts.sample("the ", temperature=wrong)
+
+
+def test_a_text_without_a_second_symbol_has_no_predictions(alphabet: Alphabet) -> None:
+    model = LanguageModel(len(alphabet), width=4, units=4)
+    for text in ("", "a"):
+        assert log_probabilities(model, alphabet.encode(text)).shape == (0, len(alphabet))
+        assert CharacterCounts(alphabet, 3).fit(TEXT).log_probabilities(text).shape == (0, len(alphabet))
+    with pytest.raises(ValueError, match="one symbol or more"):
+        windows(alphabet.encode(TEXT), 0)
+    with pytest.raises(ValueError, match="temperature of 0 or more"):
+        sample(model, alphabet, ["a"], temperature=float("nan"))
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, alphabet: Alphabet) -> None:
+    model = LanguageModel(len(alphabet), width=4, units=4)
+    torch.nn.init.constant_(model.output.bias, float("inf"))
+    with pytest.raises(ValueError, match=r"is damaged \(output\.bias"):
+        load_language_model(save_language_model(tmp_path / "m.safetensors", model, alphabet))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"abc", b"\xff\xfe\x00"])
+def test_the_command_says_what_is_wrong_with_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    path = tmp_path / "text.txt"
+    if content is not None:
+        path.write_bytes(content)
+    assert main([str(path), "--folder", str(tmp_path / "run"), "--device", "cpu"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("python -m kgss_helpers.training.language: ")
+    assert any(words in said for words in ("check the path", "give more text", "save it as UTF-8"))
+
+
+def test_the_command_leaves_a_run_on_another_text_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = tmp_path / "one.txt", tmp_path / "other.txt"
+    one.write_text(TEXT * 4, encoding="utf-8-sig")
+    other.write_text(TEXT[::-1] * 4, encoding="utf-8")
+    settings = ["--folder", str(tmp_path / "run"), "--units", "4", "--epochs", "1", "--device", "cpu"]
+    assert main([str(one), *settings]) == 0
+    kept = (tmp_path / "run" / "model.safetensors").read_bytes()
+    assert main([str(other), *settings, "--resume"]) == 1
+    assert main([str(other), *settings]) == 1
+    assert "another folder" in capsys.readouterr().err
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == kept

@@ -20,6 +20,7 @@ from kgss_helpers.methods.contextual import ContextualModel, Reading
 from kgss_helpers.runs.language_models import numbered
 from kgss_helpers.text.corpora import words_of
 from kgss_helpers.text.source_code import quoted
+from kgss_helpers.text.tokens import well_formed
 from kgss_helpers.training.language import UNKNOWN, Alphabet, LanguageModel, fill_gap, sample
 from kgss_helpers.training.remembering import Rememberer, remember_rows
 
@@ -167,7 +168,10 @@ def word_senses(path: Path | str = SENSES) -> pd.DataFrame:
         ValueError: A column or a cell is missing, a sentence lacks its word, or a word has other than two senses.
     """
     path = require_file(path)
-    table = pd.read_csv(path, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, keep_default_na=False)
+    except ValueError as error:
+        raise ValueError(f"{path.name} cannot be read as CSV in UTF-8 ({error}); save it as such") from None
     if list(table.columns) != ["word", "sense", "sentence"]:
         raise ValueError(f"{path.name} has the columns {', '.join(table.columns)}, not word, sense, sentence")
     for line, (word, sense, sentence) in enumerate(table.itertuples(index=False), start=2):
@@ -235,9 +239,10 @@ def sentence_vector(model: ContextualModel, text: str) -> np.ndarray:
 
 
 def mean_vector(table: KeyedVectors, text: str) -> np.ndarray:
-    """The mean of the static vectors of the words that a table knows, at length 1: shape (dimensions,)."""
-    mean = np.mean([table.get_vector(word, norm=True) for word in words_of(text) if word in table], axis=0)
-    return mean / np.linalg.norm(mean)
+    """The mean of the static vectors of the words that a table knows, at length 1, or zeros: shape (dimensions,)."""
+    known = [table.get_vector(word, norm=True) for word in words_of(text) if word in table]
+    mean = np.mean(known or np.zeros((1, table.vector_size)), axis=0)
+    return mean / max(np.linalg.norm(mean), 1e-9)
 
 
 def gap_votes(
@@ -348,10 +353,10 @@ class PrefixWriter(ipw.VBox):
     def write(self, seed: int | None = None) -> None:
         """Shows a continuation; with the same seed, prefix and temperature always the same one."""
         self.seed = self.seed if seed is None else seed
-        model, alphabet = self.models[self.chosen.value]
-        text, remark = written(model, alphabet, self.prefix.value, temperature=self.temperature.value, seed=self.seed)
+        model, prefix = self.models[self.chosen.value], well_formed(self.prefix.value)
+        text, remark = written(*model, prefix, temperature=self.temperature.value, seed=self.seed)
         said = f"<p>{escape(remark)}</p>" if remark else ""
-        shown = f"<b>{escape(self.prefix.value[-LONGEST_PREFIX:])}</b>{escape(text)}" if text else ""
+        shown = f"<b>{escape(prefix[-LONGEST_PREFIX:])}</b>{escape(text)}" if text else ""
         self.result.value = (
             f'{said}<pre style="background:{OFF};color:#000000;padding:8px;line-height:1.4;{WRAPPED}">{shown}</pre>'
         )
@@ -392,5 +397,4 @@ class SenseComparer(ipw.VBox):
         if cosines is None:
             self.result.value = f"<p>{escape(remark)}</p>"
             return
-        table = cosines.map("{:.2f}".format).rename("cosine of the two").to_frame().T
-        self.result.value = table.to_html(border=0)
+        self.result.value = cosines.map("{:.2f}".format).rename("cosine of the two").to_frame().T.to_html(border=0)

@@ -119,6 +119,8 @@ class CharCNN(torch.nn.Module):
                 about = kept.metadata()
                 model = cls(about["alphabet"], **json.loads(about["settings"]))
                 model.load_state_dict({name: kept.get_tensor(name) for name in kept.keys()})  # noqa: SIM118
+            if not all(weight.isfinite().all() for weight in model.state_dict().values()):
+                raise ValueError("some weights are no numbers")
         except Exception as error:  # its library raises an exception of its own, without a name to import
             raise ValueError(
                 f"{Path(path).name} holds no character network ({error}); train and save it again"

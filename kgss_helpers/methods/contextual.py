@@ -9,7 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from kgss_helpers.files import shortened
 from kgss_helpers.methods.pretrained import PACKAGED, check_offline_model, offline_model_path
+from kgss_helpers.text.tokens import without_halves
+
+SAID = 200
+"""Letters of a text, at most, that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,16 @@ class Reading:
         """The places of the tokens that a word consists of; raises ValueError as `word` does."""
         found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.text, re.IGNORECASE) if word else None
         if found is None:
-            raise ValueError(f"the word {word!r} does not stand in {self.text!r}")
+            raise ValueError(f"the word {_said(word)!r} does not stand in {_said(self.text)!r}")
         inside = [place for place, (start, end) in enumerate(self.spans) if start < found.end() and end > found.start()]
         if not inside:
-            raise ValueError(f"{word!r} stands behind the {len(self.tokens)} tokens that the model can read")
+            behind = f"stands behind the {len(self.tokens)} tokens that the model can read"
+            raise ValueError(f"{_said(word)!r} {behind}, or is made of signs that it leaves out")
         return inside
+
+
+def _said(text: str) -> str:
+    return text if len(text) <= SAID else shortened(text, SAID)
 
 
 class ContextualModel:
@@ -89,7 +99,11 @@ class ContextualModel:
         import torch
 
         encoded = self.tokenizer(
-            text, return_tensors="pt", return_offsets_mapping=True, truncation=True, max_length=self._longest()
+            without_halves(text),
+            return_tensors="pt",
+            return_offsets_mapping=True,
+            truncation=True,
+            max_length=self._longest(),
         )
         spans = encoded.pop("offset_mapping")[0].tolist()
         with torch.inference_mode():
@@ -111,7 +125,11 @@ class ContextualModel:
         import torch
 
         encoded = self.tokenizer(
-            list(texts), return_tensors="pt", padding=True, truncation=True, max_length=self._longest()
+            [without_halves(text) for text in texts],
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self._longest(),
         )
         with torch.inference_mode():
             return self.model(**encoded.to(self.model.device)).last_hidden_state.float().cpu().numpy()

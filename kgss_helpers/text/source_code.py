@@ -47,7 +47,7 @@ def source_code(folder: Path | str | None = None, *, most: int = 1_000_000, most
         FileNotFoundError: No Python file to learn from is there (a Python that carries its library as a zip, say).
     """
     folder = Path(folder or sysconfig.get_paths()["stdlib"])
-    files = sorted(folder.glob("*.py"), key=lambda path: _digest(path.name))
+    files = sorted(filter(Path.is_file, folder.glob("*.py")), key=lambda path: _digest(path.name))
     held_out, held_out_files = _joined((path for path in files if _digest(path.name)[0] < HELD_OUT), most_held_out)
     training, training_files = _joined((path for path in files if _digest(path.name)[0] >= HELD_OUT), most)
     if not training:

@@ -29,6 +29,11 @@ class Speller:
         """All letters of the known words."""
         return "".join(sorted({letter for word in self.frequency for letter in word}))
 
+    @cached_property
+    def longest(self) -> int:
+        """Letters of the longest known word."""
+        return max(map(len, self.frequency), default=0)
+
     def one_slip_from(self, word: str) -> Iterator[str]:
         """Everything that one slip makes of a word."""
         for at in range(len(word) + 1):
@@ -51,6 +56,8 @@ class Speller:
         """
         if word in self.frequency:
             return [word]
+        if len(word) > self.longest + slips:  # however it is mended, it stays longer than all known words
+            return []
         near = set(self.one_slip_from(word))
         found = self._known(near)
         if not found and slips > 1:

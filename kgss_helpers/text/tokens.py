@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PART = re.compile(r" ?\S+|\s")
 """What a pair is never joined across: a word with the blank before it, or a blank of its own."""
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character in UTF-16, alone: no encoding can write it, and no library reads it."""
 GPT = {
     "gpt-2": ("gpt2", "openai-community/gpt2"),
     "gpt-3": ("p50k_base", None),
@@ -70,6 +72,11 @@ def well_formed(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def without_halves(text: str) -> str:
+    """The text with U+FFFD for each half of a character; unlike `well_formed`, every place stays what it was."""
+    return HALF.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def counted_pieces(tokenizers: Iterable[Tokenizer], texts: Mapping[str, str]) -> pd.DataFrame:
     """How many pieces with an id each tokenizer makes of each text: a row a tokenizer, a column a text."""
     rows = {
@@ -99,6 +106,7 @@ class Bytes:
 
     def pieces(self, text: str) -> list[Piece]:
         """One for each byte, whose value is its id."""
+        text = without_halves(text)
         return _byte_pieces(text, [(bytes([value]), value) for value in text.encode()])
 
 
@@ -138,7 +146,7 @@ def learn_merges(texts: Iterable[str], merges: int) -> list[Pair]:
     Returns:
         The pairs in the order in which they became symbols.
     """
-    frequency = Counter(part for text in texts for part in PART.findall(text))
+    frequency = Counter(part for text in texts for part in PART.findall(without_halves(text)))
     cut = {part: [bytes([value]) for value in part.encode()] for part in frequency}
     age = {bytes([value]): value for value in range(256)}
     learned: list[Pair] = []
@@ -190,6 +198,7 @@ class BytePairs:
 
     def pieces(self, text: str) -> list[Piece]:
         """In the order of the text."""
+        text = without_halves(text)
         symbols = [symbol for part in PART.findall(text) for symbol in self.symbols(part)]
         return _byte_pieces(text, [(symbol, self.ids[symbol]) for symbol in symbols])
 
@@ -223,19 +232,23 @@ class LibraryTokenizer:
 
         Raises:
             FileNotFoundError: There is no such file.
+            ValueError: It holds no tokenizer; names the file.
         """
         import tokenizers
 
         if not Path(path).is_file():
             raise FileNotFoundError(f"there is no file {Path(path).resolve()}; a model's folder has a tokenizer.json")
-        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        try:
+            tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # its library raises no exception of a name
+            raise ValueError(f"{path} holds no tokenizer ({error}); a model's folder has a tokenizer.json") from None
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return cls(tokenizer, name=name)
 
     def pieces(self, text: str) -> list[Piece]:
         """In the order of the text; what is left out (blanks, marks, signs that steer) comes without an id."""
-        found, pieces, done = self.tokenizer.encode(text, add_special_tokens=False), [], 0
+        found, pieces, done = self.tokenizer.encode(without_halves(text), add_special_tokens=False), [], 0
         for token, number, (start, end) in zip(found.tokens, found.ids, found.offsets, strict=True):
             if start > done:
                 pieces.append(Piece(text[done:start], None, done, start))
@@ -265,7 +278,7 @@ def train_byte_pairs(texts: Iterable[str], size: int) -> LibraryTokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
     alphabet = sorted(_byte_alphabet())
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(map(without_halves, texts), trainer)
     return LibraryTokenizer(tokenizer, name=f"byte pairs, {size:,}")
 
 
@@ -277,6 +290,7 @@ class GPTTokenizer:
 
     def pieces(self, text: str) -> list[Piece]:
         """In the order of the text; whatever looks like a control sign is read as text."""
+        text = without_halves(text)
         numbers = self.encoding.encode_ordinary(text)
         return _byte_pieces(text, [(self.encoding.decode_single_token_bytes(number), number) for number in numbers])
 

@@ -49,14 +49,26 @@ class CharacterCounts:
     def log_probabilities(self, text: str) -> np.ndarray:
         """Logarithms, shape (length - 1, characters), of each character's place after the first, as the LSTM's are."""
         reach = self.order - 1
+        if len(text) < 2:
+            return np.zeros((0, len(self.alphabet)))
         rows = [self.probabilities(text[max(0, end - reach) : end]) for end in range(1, len(text))]
         return np.log(np.stack(rows))
 
     def sample(self, prefix: str, *, length: int = 200, temperature: float = 1.0, seed: int = 0) -> str:
-        """Goes on from a prefix, which is not in what it returns; the same seed writes the same."""
+        """Goes on from a prefix, which is not in what it returns; the same seed writes the same.
+
+        Raises:
+            ValueError: A temperature below 0; at 0 the likeliest is taken.
+        """
+        if not temperature >= 0:
+            raise ValueError(f"a temperature is 0 or more, not {temperature}")
         chance, text = np.random.default_rng(seed), prefix
         for _ in range(length):
-            scaled = self.probabilities(text[max(0, len(text) - self.order + 1) :]) ** (1 / temperature)
+            scaled = self.probabilities(text[max(0, len(text) - self.order + 1) :])
             scaled[0] = 0.0
+            scaled /= scaled.max()  # so that the likeliest stays 1 however cold it is
+            scaled = scaled ** (1 / temperature) if temperature else (scaled == 1).astype(float)
+            if not temperature:
+                scaled[scaled.argmax() + 1 :] = 0.0
             text += self.alphabet.characters[chance.choice(len(scaled), p=scaled / scaled.sum())]
         return text[len(prefix) :]

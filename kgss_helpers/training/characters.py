@@ -7,7 +7,8 @@ python -m kgss_helpers.training.characters --output build/characters --resume   
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.character_encoder import PADDING, UNKNOWN, CharCNN, alphabet_of
 from kgss_helpers.text.rows import training_rows
 from kgss_helpers.training.logbook import print_last
-from kgss_helpers.training.loop import train
+from kgss_helpers.training.loop import shuffled, train
 from kgss_helpers.training.run import TrainingRun
 
 TEMPERATURE = 0.05
@@ -28,6 +29,16 @@ TEMPERATURE = 0.05
 DIMENSIONS = 192
 MOST_EDITS = 3
 FILE = "encoder.safetensors"
+
+
+def never_alone(rows: int, batch_size: int, seed: int) -> Callable[[int], list[torch.Tensor]]:
+    """Shuffled rows for the loop; a last one that would be alone joins the batch before, as a norm needs two."""
+
+    def batches(epoch: int) -> list[torch.Tensor]:
+        found = shuffled(rows, batch_size, epoch, seed=seed)
+        return [*found[:-2], torch.cat(found[-2:])] if len(found) > 1 and len(found[-1]) == 1 else found
+
+    return batches
 
 
 # ---------------------------------------------------------------------------------------------- texts under headings
@@ -67,14 +78,17 @@ def train_classifier(
         settings: Of `kgss_helpers.training.loop.train`: device, checkpoints, resume, what to measure.
 
     Raises:
-        ValueError: There is not one row of labels for each text.
+        ValueError: There is not one row of labels for each text, or there are fewer than two texts.
     """
+    if len(texts) < 2:
+        raise ValueError(f"a network of this kind compares texts while it learns; give two or more, not {len(texts)}")
     if len(texts) != len(labels):
         raise ValueError(f"{len(labels)} rows of labels for {len(texts)} texts; give one for each")
     seed_everything(seed)
     model = CharCNN(alphabet_of(texts), labels.shape[1], channels=channels, dropout=dropout, longest=longest)
     data = torch.utils.data.TensorDataset(model.numbers(texts), torch.as_tensor(labels, dtype=torch.float32))
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    given["batches"] = never_alone(len(data), batch_size, seed)
     return train(model, data, heading_loss, weight_decay=0.01, **given | settings)
 
 
@@ -128,9 +142,14 @@ class Pairs:
         model: Whose alphabet is used.
         rows: As `kgss_helpers.text.rows.training_rows` makes them.
         most_edits: Slips a text; 0 leaves all texts as they are.
+
+    Raises:
+        ValueError: Fewer slips than none.
     """
 
     def __init__(self, model: CharCNN, rows: pd.DataFrame, *, most_edits: int = MOST_EDITS) -> None:
+        if most_edits < 0:
+            raise ValueError(f"a text has 0 slips or more, not {most_edits}")
         self.rows, self.most_edits = rows, most_edits
         self.sides = []
         for column in ("anchor", "positive"):
@@ -196,6 +215,7 @@ def train_encoder(
     model = CharCNN(alphabet_of([*rows["anchor"], *rows["positive"]]), dimensions)
     data = Pairs(model, rows, most_edits=most_edits)
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    given["batches"] = never_alone(len(data), batch_size, seed)
     identity = {"graph": graph.name, "most_edits": most_edits, "dimensions": dimensions}
     return train(model, data, pair_loss, weight_decay=0.01, identity=identity, **given | settings)
 
@@ -216,11 +236,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default=None)
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     options = parser.parse_args(argv)
-    run = train_encoder(
-        training_graph(), epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.learning_rate,
-        most_edits=options.edits, seed=options.seed, device=options.device, checkpoint_dir=options.output / "run",
-        resume=options.resume, on_log=print_last,
-    )  # fmt: skip
+    try:
+        run = train_encoder(
+            training_graph(), epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.learning_rate,
+            most_edits=options.edits, seed=options.seed, device=options.device, checkpoint_dir=options.output / "run",
+            resume=options.resume, on_log=print_last,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
     if not run.finished:
         print(f"not finished: {run.stopped or 'interrupted'}; go on with --resume")
         return 1

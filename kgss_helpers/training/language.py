@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -132,8 +133,10 @@ def windows(symbols: torch.Tensor, length: int) -> torch.Tensor:
     The last symbols, too few for a piece, are left out.
 
     Raises:
-        ValueError: The text has no whole piece.
+        ValueError: The text has no whole piece, or a piece has no length.
     """
+    if length < 1:
+        raise ValueError(f"a piece has one symbol or more, not {length}")
     rows = (len(symbols) - 1) // length
     if rows < 1:
         raise ValueError(f"a text of {len(symbols)} symbols has no piece of {length + 1}; give more text")
@@ -196,7 +199,7 @@ def sample(
     Raises:
         ValueError: Prefixes of different lengths or empty ones, or a temperature below 0.
     """
-    if temperature < 0 or len({len(prefix) for prefix in prefixes}) != 1 or not prefixes[0]:
+    if not temperature >= 0 or len({len(prefix) for prefix in prefixes}) != 1 or not prefixes[0]:
         raise ValueError("give prefixes of one length, at least one character, and a temperature of 0 or more")
     chance = torch.Generator().manual_seed(seed)
     there = next(model.parameters()).device
@@ -220,6 +223,8 @@ def log_probabilities(model: LanguageModel, symbols: torch.Tensor, *, chunk: int
     The state runs on from the first symbol to the last, so only the first predictions lack what came before.
     """
     there, state, rows = next(model.parameters()).device, None, []
+    if len(symbols) < 2:
+        return np.zeros((0, model.config["symbols"]), dtype=np.float32)
     for part in symbols[:-1].split(chunk):
         logits, state = model(part[None].to(there), state)
         rows.append(torch.log_softmax(logits[0].float(), dim=1).cpu())
@@ -292,6 +297,8 @@ def load_language_model(
         with safe_open(path, framework="pt") as file:
             config = json.loads((file.metadata() or {})[CONFIG])
             weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - it is no dict
+        if broken := [name for name, weight in weights.items() if not weight.isfinite().all()]:
+            raise ValueError(f"{path} is damaged ({broken[0]} holds what is no number); record it anew")
         tied, characters = config.pop("tied"), config.pop("characters")
         if tied != (table is not None):
             raise ValueError(f"{path.name} is a model of {'words: give a table' if tied else 'characters: no table'}")
@@ -316,7 +323,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", help="cuda, mps or cpu; the best there is if not given")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
     options = parser.parse_args(argv)
-    text = require_file(options.text).read_text(encoding="utf-8")
+    try:
+        return _train_on(_read(options.text), options)
+    except (OSError, ValueError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+def _read(path: Path) -> str:
+    try:
+        return require_file(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
+
+
+def _train_on(text: str, options: argparse.Namespace) -> int:
     alphabet = Alphabet.of(text)
     torch.manual_seed(0)
     model = LanguageModel(len(alphabet), units=options.units, layers=options.layers)
@@ -329,6 +350,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         resume=options.resume, on_epoch_end=report,
     )  # fmt: skip
     print(f"{save_language_model(options.folder / 'model.safetensors', model, alphabet)}")
+    if not run.finished:
+        print(f"not finished: {run.stopped or 'interrupted'}; go on with --resume")
     return 0 if run.finished else 1
 
 
