@@ -248,5 +248,8 @@ def test_the_command_leaves_a_run_on_another_text_alone(tmp_path: Path, capsys: 
     kept = (tmp_path / "run" / "model.safetensors").read_bytes()
     assert main([str(other), *settings, "--resume"]) == 1
     assert main([str(other), *settings]) == 1
+    shifted = "".join(sorted(set(TEXT)))
+    other.write_text((TEXT * 4).translate({ord(letter): ord(letter) + 500 for letter in shifted}), encoding="utf-8")
+    assert main([str(other), *settings, "--resume"]) == 1
     assert "another folder" in capsys.readouterr().err
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == kept

@@ -12,6 +12,7 @@ depends on what stands before it and behind it: the idea of ELMo (Peters and oth
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -345,9 +346,11 @@ def _train_on(text: str, options: argparse.Namespace) -> int:
     def report(trained: LanguageModel, epoch: int) -> None:
         print(f"epoch {epoch}: {sample(trained, alphabet, [text[:1]], temperature=0.7)[0]!r}", flush=True)
 
+    # Two texts in which the same numbers stand for other characters look the same to the loop.
+    letters = hashlib.sha256(alphabet.characters.encode()).hexdigest()[:16]
     run = train_language_model(
         model, alphabet.encode(text), epochs=options.epochs, device=options.device, checkpoint_dir=options.folder,
-        resume=options.resume, on_epoch_end=report,
+        resume=options.resume, on_epoch_end=report, identity={"characters": f"{len(alphabet)} (digest {letters})"},
     )  # fmt: skip
     print(f"{save_language_model(options.folder / 'model.safetensors', model, alphabet)}")
     if not run.finished:
