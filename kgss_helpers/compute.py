@@ -60,11 +60,16 @@ def pick_device(device: str | None = None) -> str:
     Under torchrun each process has a GPU of its own: ``"cuda"`` becomes ``"cuda:0"``, ``"cuda:1"`` and so on.
 
     Raises:
-        ValueError: There are more processes than GPUs, or processes that cannot work together on this device.
+        ValueError: Nothing is called so, there are more processes than GPUs, or processes cannot work together on it.
     """
     import torch
 
     together = processes() > 1
+    if device is not None:
+        try:
+            torch.device(device)
+        except RuntimeError:
+            raise ValueError(f"there is no device {device!r}; choose cpu, cuda or mps") from None
     if device is None and torch.cuda.is_available():
         device = "cuda"
     elif device is None:

@@ -108,3 +108,9 @@ def test_bf16_can_be_switched_off_for_all_devices(capable: pytest.MonkeyPatch, d
     for other in ("1", ""):
         capable.setenv("KGSS_BF16", other)
         assert has_bf16(device) is True
+
+
+@pytest.mark.parametrize("name", ["quantum", "", "cuda:x"])
+def test_a_device_that_nobody_has_is_named(name):
+    with pytest.raises(ValueError, match=r"there is no device .*; choose cpu, cuda or mps"):
+        compute.pick_device(name)
