@@ -67,8 +67,9 @@ def test_years_are_whole_numbers_and_texts_are_never_missing():
         builder.node("p2", "person", " ")
 
 
-def test_nothing_at_all_is_an_empty_graph():
-    assert len(GraphBuilder("test").build().nodes) == 0
+def test_nothing_at_all_is_an_empty_graph_and_is_told():
+    with pytest.warns(UserWarning, match="test: nothing was read"):
+        assert len(GraphBuilder("test").build().nodes) == 0
 
 
 @pytest.mark.parametrize(
