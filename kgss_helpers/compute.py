@@ -10,9 +10,13 @@ import random
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
 LARGE = 2 << 20
@@ -52,6 +56,29 @@ def processes() -> int:
 def is_first_process() -> bool:
     """Whether this process writes files and prints; without torchrun it always does."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def machine(device: torch.device, *, bf16: bool) -> dict[str, Any]:
+    """What the run ran on, and whether it computed in bfloat16 there if that was allowed."""
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "machine": name,
+        "threads": torch.get_num_threads(),
+        "computed_in_bf16": bf16 and has_bf16(device.type),
+        "torch": torch.__version__.split("+")[0],
+    }
+
+
+def _processor() -> str:
+    """The processor's name as the system tells it, without asking anything outside."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def pick_device(device: str | None = None) -> str:

@@ -6,6 +6,7 @@ The standard library is enough, because the front door writes files too, before 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -90,6 +91,12 @@ def write_whole(path: Path | str, content: str | bytes) -> Path:
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

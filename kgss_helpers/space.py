@@ -21,12 +21,19 @@ import pandas as pd
 from kgss_helpers.files import write_whole
 from kgss_helpers.graph import KnowledgeGraph, did_you_mean
 
+SHORTEST = 1e-12
+"""What is shorter has no direction and stays as it is."""
 DECIMALS = 6
 """Cosines that agree so far are a tie, which the order of nodes decides: the rest is noise of the processor's."""
 
 
 DAMAGED = (BadZipFile, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, zlib.error)
 """What NumPy and zipfile raise while they read a file that is cut off, changed or none of theirs."""
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Vectors divided by their lengths along the last axis, shape as before; a row of zeros stays one."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), SHORTEST)
 
 
 def best(scores: np.ndarray, k: int, ties: np.ndarray | None = None) -> np.ndarray:

@@ -16,11 +16,11 @@ from kgss_helpers.methods.embeddings_of_graphs import (
     distilled_pagerank,
     factorised,
     light_gcn_vectors,
-    unit,
 )
 from kgss_helpers.methods.foresight import next_edges
 from kgss_helpers.methods.learned_proximity import LearnedProximity, PathFeatures, conditional_logit
 from kgss_helpers.methods.proximity import PersonalisedPageRank, ThreeHops, adjacency
+from kgss_helpers.space import unit_rows
 from tests.helpers import tables
 
 
@@ -62,7 +62,7 @@ def test_one_table_or_two_score_edges_by_dot_products_and_nearness_by_cosines(gr
     table = np.random.default_rng(0).normal(size=(84, 5)).astype(np.float32)
     one = NodeVectors("one", lambda _: table).fit(graph)
     assert np.allclose(one.edge_scores(np.array([2]), ["made"])[0], table @ table[2], atol=1e-5)
-    assert np.allclose(one.near(np.array([2]))[0], unit(table) @ unit(table)[2], atol=1e-5)
+    assert np.allclose(one.near(np.array([2]))[0], unit_rows(table) @ unit_rows(table)[2], atol=1e-5)
     two = NodeVectors("two", lambda _: (table, table[::-1])).fit(graph)
     assert np.allclose(two.edge_scores(np.array([2]), ["made"])[0], table[::-1] @ table[2], atol=1e-5)
     assert np.allclose(np.diag(two.near(np.arange(84))), 1, atol=1e-5)

@@ -15,7 +15,7 @@ import pandas as pd
 from kgss_helpers.exam.films import RESULTS
 from kgss_helpers.exam.results import EDITION, ExamResult, recorded
 from kgss_helpers.exam.statistics import Interval
-from kgss_helpers.files import DATA
+from kgss_helpers.files import DATA, shortened
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import EdgeScorer
 from kgss_helpers.methods.proximity import adjacency
@@ -312,8 +312,7 @@ def find_person(graph: KnowledgeGraph, text: str) -> tuple[list[str], str]:
     names = {name.casefold(): name for name in people}
     close = difflib.get_close_matches(text.casefold(), list(names), n=3, cutoff=0.6)
     hint = f"Did you mean {', '.join(f'<b>{escape(names[name])}</b>' for name in close)}?" if close else "Try another."
-    shown = text if len(text) <= 60 else text[:60].rsplit(" ", 1)[0][:60] + " …"
-    return [], f"Nobody in the training graph is called <b>{escape(shown)}</b>. {hint}"
+    return [], f"Nobody in the training graph is called <b>{escape(shortened(text, 60))}</b>. {hint}"
 
 
 class MissingEdges(ipw.VBox):

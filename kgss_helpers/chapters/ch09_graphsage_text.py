@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
     from plotly.graph_objects import Figure
 
-SPACE_BATTLE = "space battle"
 STAR_WARS = "project:star-wars-1977"
 KEYWORDS_OF_THE_SEMINAR = (
     ("marvel cinematic universe", 0.7788), ("captain america", 0.7719), ("space shuttle", 0.7592), ("hulk", 0.7547),

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.proximity import adjacency
+from kgss_helpers.space import unit_rows
 
 if TYPE_CHECKING:
     from torch_geometric.nn import LightGCN
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 DIMENSIONS = 128
 WALKERS = 512
 """So many nodes start walks together."""
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Each row divided by its length; a row of zeros stays."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 class NodeVectors:
@@ -47,7 +43,9 @@ class NodeVectors:
         made = self._make(graph)
         both = isinstance(made, tuple)
         self.begins, self.ends = made if both else (made, made)
-        self._units = unit(np.concatenate([unit(self.begins), unit(self.ends)], axis=1) if both else made)
+        self._units = unit_rows(
+            np.concatenate([unit_rows(self.begins), unit_rows(self.ends)], axis=1) if both else made
+        )
         return self
 
     def edge_scores(self, sources: np.ndarray, relations: Sequence[str]) -> np.ndarray:
@@ -140,7 +138,7 @@ class KnowledgeEmbedding:
         real, imaginary, of_relation, of_relation_im = (part.weight.detach().cpu().numpy() for part in parts)
         self.nodes, self.of_relations = real + 1j * imaginary, of_relation + 1j * of_relation_im
         self.relations = {relation: row for row, relation in enumerate(relations)}
-        self._units = unit(np.concatenate([real, imaginary], axis=1))
+        self._units = unit_rows(np.concatenate([real, imaginary], axis=1))
         return self
 
     def edge_scores(self, sources: np.ndarray, relations: Sequence[str]) -> np.ndarray:

@@ -18,7 +18,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.linking import NameIndex
 from kgss_helpers.methods.proximity import adjacency
 from kgss_helpers.question import Asked
-from kgss_helpers.space import SemanticSpace
+from kgss_helpers.space import SemanticSpace, unit_rows
 
 PROJECT = "project"
 
@@ -229,8 +229,3 @@ class LinkVectors:
             if named := self._names.named(text):
                 vectors[row] = self._space.vectors[self._space.rows(named)].mean(axis=0)
         return unit_rows(vectors)
-
-
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Each row divided by its length, shape as before; a row of zeros stays one."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kgss_helpers.files import sha256_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,11 +40,14 @@ def check_offline_model() -> str:
     folder = offline_model_path()
     if folder is None:
         raise FileNotFoundError(f"the packaged model is missing; {INSTALL}")
-    with (folder / "model.safetensors").open("rb") as weights:
-        digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    if digest != SHA256:
-        file = folder / "model.safetensors"
-        raise ValueError(f"{file} has SHA-256 {digest}, not the published one; {INSTALL} again")
+    return require_published(folder / "model.safetensors", SHA256, INSTALL)
+
+
+def require_published(file: Path, published: str, install: str) -> str:
+    """A file's SHA-256, if it is the published one; raises ValueError naming the file and what installs it again."""
+    digest = sha256_of(file)
+    if digest != published:
+        raise ValueError(f"{file} has SHA-256 {digest}, not the published one; {install} again")
     return digest
 
 

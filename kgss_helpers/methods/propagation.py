@@ -14,6 +14,7 @@ from kgss_helpers.methods.linking import NameIndex
 from kgss_helpers.methods.protocol import Encoder
 from kgss_helpers.methods.proximity import adjacency
 from kgss_helpers.question import Asked
+from kgss_helpers.space import unit_rows
 
 LEAST = 1e-12
 """Shares below this are noise: their logarithm is cut off here."""
@@ -82,8 +83,7 @@ class Appnp:
         """Unit vectors, shape (nodes, dimensions), float32; zeros where nothing arrives."""
         vectors = self.encoder.encode_nodes(graph)
         vectors = propagate(vectors, averaging(graph), restart=self.restart, hops=self.hops)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+        return unit_rows(vectors).astype(np.float32)
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """Shape (texts, dimensions)."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-from scipy import sparse
 
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.propagation import averaging, propagate
 from kgss_helpers.methods.protocol import Encoder
-from kgss_helpers.methods.proximity import adjacency
+from kgss_helpers.space import unit_rows
 
 
 class Smoothed:
@@ -36,13 +36,8 @@ class Smoothed:
     def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
         """Unit vectors, shape (nodes, dimensions)."""
         vectors = self.encoder.encode_nodes(graph)
-        joined = sparse.csr_array(adjacency(graph) + sparse.eye_array(len(graph.nodes)))
-        root = sparse.diags_array(1 / np.sqrt(joined.sum(axis=1)))
-        average = root @ joined @ root
-        for _ in range(self.hops):
-            vectors = average @ vectors
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+        vectors = propagate(vectors, averaging(graph), restart=0, hops=self.hops)
+        return unit_rows(vectors).astype(np.float32)
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """Shape (texts, dimensions)."""

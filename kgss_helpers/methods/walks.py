@@ -15,7 +15,7 @@ import numpy as np
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.linking import NameIndex
 from kgss_helpers.methods.word2vec import word2vec
-from kgss_helpers.space import SemanticSpace
+from kgss_helpers.space import SemanticSpace, unit_rows
 
 FORWARDS, BACKWARDS = "→", "←"
 
@@ -210,4 +210,4 @@ class GraphWalks:
             named = self._names.named(text)
             if named:
                 sums[row] = self.space.vectors[self.space.rows(named)].sum(axis=0)
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        return unit_rows(sums)

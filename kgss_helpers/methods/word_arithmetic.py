@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.space import best
+from kgss_helpers.space import best, unit_rows
 from kgss_helpers.text.corpora import words_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class UnknownWordError(ValueError):
 def unit_vectors(table: KeyedVectors, most: int | None = None) -> np.ndarray:
     """The vectors of the first ``most`` words (of all if not given) divided by their lengths, shape (words, dim)."""
     vectors = np.asarray(table.vectors[:most], dtype=np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return unit_rows(vectors)
 
 
 def require_word(table: KeyedVectors, word: str) -> str:

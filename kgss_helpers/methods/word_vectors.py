@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 import re
@@ -17,7 +16,8 @@ import numpy as np
 from scipy import sparse
 
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.pretrained import INSTALL, check_offline_model, offline_model_path
+from kgss_helpers.methods.pretrained import INSTALL, check_offline_model, offline_model_path, require_published
+from kgss_helpers.space import unit_rows
 from kgss_helpers.text.corpora import words_of
 from kgss_helpers.text.documents import Style, documents
 
@@ -99,10 +99,7 @@ def _of_glove() -> KeyedVectors:
     for name, published in GLOVE_FILES.items():
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder / name} is missing; {GLOVE_INSTALL} again")
-        with (folder / name).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != published:
-            raise ValueError(f"{folder / name} has SHA-256 {digest}, not the published one; {GLOVE_INSTALL} again")
+        require_published(folder / name, published, GLOVE_INSTALL)
     vectors, words = (folder / name for name in GLOVE_FILES)
     return table_of(pd.read_parquet(words)["index"].tolist(), np.load(vectors, mmap_mode="r"))
 
@@ -193,7 +190,7 @@ class WordVectors:
         raw = self._raw([words_of(text) for text in texts])
         known = raw.any(axis=1)
         raw[known] -= self._mean
-        return _unit(raw)
+        return unit_rows(raw)
 
     def _raw(self, texts: Sequence[Sequence[str]]) -> np.ndarray:
         """The weighted sum of each text's unit word vectors, made a unit vector."""
@@ -201,13 +198,8 @@ class WordVectors:
         place = {word: row for row, word in enumerate(dict.fromkeys(word for words in known for word in words))}
         if not place:
             return np.zeros((len(texts), self._vectors.vector_size), dtype=np.float32)
-        unit = _unit(np.stack([self._vectors.get_vector(word) for word in place]).astype(np.float32))
+        unit = unit_rows(np.stack([self._vectors.get_vector(word) for word in place]).astype(np.float32))
         columns = [place[word] for words in known for word in words]
         weights = np.array([self._weights.get(word, 1.0) for words in known for word in words], dtype=np.float32)
         starts = np.cumsum([0, *map(len, known)])
-        return _unit(sparse.csr_array((weights, columns, starts), shape=(len(texts), len(place))) @ unit)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Each row divided by its length; a row of zeros stays one."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        return unit_rows(sparse.csr_array((weights, columns, starts), shape=(len(texts), len(place))) @ unit)

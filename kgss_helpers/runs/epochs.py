@@ -17,7 +17,7 @@ from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.films.roles import SKILLS
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.encoder import embed
-from kgss_helpers.space import DAMAGED, SemanticSpace
+from kgss_helpers.space import DAMAGED, SemanticSpace, unit_rows
 from kgss_helpers.text.documents import Style, documents
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Epochs:
 
 
 def _unpacked(kept: Mapping[str, np.ndarray]) -> list[SemanticSpace]:
-    nodes, texts = (_unit(kept[part].astype(np.float32)) for part in ("vectors", "text_vectors"))
+    nodes, texts = (unit_rows(kept[part].astype(np.float32)) for part in ("vectors", "text_vectors"))
     ids, types, names = (kept[part].astype(object) for part in ("ids", "types", "names"))
     asked = kept["asked"].tolist()
     if len(nodes) != len(texts):
@@ -225,11 +225,7 @@ def compact(epochs: Epochs, dimensions: int = DIMENSIONS) -> Epochs:
         of_texts = space.encode_queries(asked)
         reduced = TruncatedSVD(min(dimensions, space.vectors.shape[1] - 1), algorithm="arpack", random_state=0)
         reduced.fit(np.concatenate([space.vectors, of_texts]))
-        nodes, texts = (_unit(reduced.transform(vectors)) for vectors in (space.vectors, of_texts))
+        nodes, texts = (unit_rows(reduced.transform(vectors)) for vectors in (space.vectors, of_texts))
         texts = dict(zip(asked, texts, strict=True))
         spaces.append(SemanticSpace(space.name, space.ids, space.types, space.names, nodes, texts))
     return Epochs(spaces)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

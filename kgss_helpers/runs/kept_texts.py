@@ -18,7 +18,7 @@ from kgss_helpers.exam.films import FilmExam, film_exam
 from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.pretrained import SHA256, check_offline_model
-from kgss_helpers.space import DAMAGED
+from kgss_helpers.space import DAMAGED, unit_rows
 
 FOLDER = DATA / "results" / "sage_text"
 FILE = FOLDER / "texts.npz"
@@ -42,7 +42,7 @@ def packed(vectors: np.ndarray, levels: int = 127) -> dict[str, np.ndarray]:
 def unpacked(numbers: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Unit vectors, float32, of what `packed` made; rows of zeros stay so."""
     vectors = numbers.astype(np.float32) * scale.astype(np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return unit_rows(vectors)
 
 
 def digest(texts: Sequence[str]) -> str:
@@ -93,7 +93,7 @@ class KeptTexts:
 
         def drawn(rows: int) -> np.ndarray:
             vectors = rng.normal(size=(rows, self.documents.shape[1])).astype(np.float32)
-            return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            return unit_rows(vectors)
 
         asked = dict(zip(self.questions, drawn(len(self.questions)), strict=True))
         return type(self)(self.ids, drawn(len(self.ids)), drawn(len(self.ids)), asked)

@@ -38,14 +38,13 @@ from kgss_helpers.methods.link_vectors import (
 from kgss_helpers.methods.protocol import Encoder, Method
 from kgss_helpers.question import Question
 from kgss_helpers.runs.recording import record
-from kgss_helpers.space import best
+from kgss_helpers.space import best, unit_rows
 from kgss_helpers.training.links import Negatives, Objective, learn_link_space, train_links
 
 COMMAND = "kgss_helpers.runs.link_embeddings"
 RESULTS = DATA / "results" / "links"
 SEEDS = 5
 MIN_COUNT = 3
-PAGE_TYPES = ("series", "company", "country", "year", "decade", "page")
 NOT_HELD_OUT = ("year", "decade")
 """Every film has one of each, and nobody recommends it."""
 RATED = 8
@@ -293,7 +292,7 @@ def record_movielens(folder: Path | str) -> Path:
 def rarity_weighted(pairs: LinkPairs) -> np.ndarray:
     """Each project's links as numbers, rare ones larger, in rows of length 1; shape (projects, links)."""
     weighted = pairs.matrix.toarray() * np.log(len(pairs.projects) / np.maximum(pairs.counts, 1))
-    return weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-12)
+    return unit_rows(weighted)
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

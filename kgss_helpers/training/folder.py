@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from kgss_helpers.compute import is_first_process
-from kgss_helpers.files import announce, write_whole
+from kgss_helpers.files import announce, sha256_of, write_whole
 
 MANIFEST, BEGUN, LOCK, HOLDER = "manifest.json", ".begun", ".lock", ".holder"
 KEPT = 2
@@ -189,7 +189,7 @@ def problem_of(checkpoint: Path) -> str:
     for name, digest in files.items():
         if not (checkpoint / name).is_file():
             return f"{name} is missing"
-        if _digest_of(checkpoint / name) != digest:
+        if sha256_of(checkpoint / name) != digest:
             return f"{name} is damaged"
     return ""
 
@@ -236,7 +236,7 @@ def described(model: torch.nn.Module) -> str:
 
 def _seal(checkpoint: Path, identity: Mapping[str, Any]) -> None:
     names = sorted(path.relative_to(checkpoint).as_posix() for path in checkpoint.rglob("[!.]*") if path.is_file())
-    files = {name: _digest_of(checkpoint / name) for name in names if name != MANIFEST}
+    files = {name: sha256_of(checkpoint / name) for name in names if name != MANIFEST}
     content = {"files": files, "run": dict(identity)}
     write_whole(checkpoint / MANIFEST, json.dumps(content | {"digest": fingerprint(str(content))}, indent=1))
     (checkpoint / BEGUN).unlink(missing_ok=True)
@@ -249,11 +249,6 @@ def _manifest(checkpoint: Path) -> dict[str, Any]:
     if digest != fingerprint(str(content)):
         raise ValueError("its digest is another")
     return content
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

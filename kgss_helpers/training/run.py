@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
@@ -90,3 +91,12 @@ class TrainingRun:
                 panels[1, 0].legend(loc="upper left", bbox_to_anchor=(1, 1))
             panels[-1, 0].set(xlabel="step")
         return figure
+
+
+def how_it_ended(trained: TrainingRun, checkpoints: Path) -> str:
+    """Of a run that did not come to its end: why, and how to go on."""
+    if trained.stopped != INTERRUPTED:
+        return f"Stopped: {trained.stopped}, and another --output"
+    if any(checkpoints.glob("checkpoint-*")):
+        return "Interrupted; go on from the last checkpoint with --resume"
+    return "Interrupted before the first checkpoint: begin again"

@@ -29,12 +29,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from kgss_helpers.compute import has_bf16, pick_device
+from kgss_helpers.compute import has_bf16, machine, pick_device
 from kgss_helpers.files import write_whole
 from kgss_helpers.methods.graph_sage import Csr, GraphSage, embed_all
 from kgss_helpers.training.sage.link_prediction import LinkLoss
 from kgss_helpers.training.sage.node_negatives import NodeNegatives
-from kgss_helpers.training.sage.sage_command import machine, peak_memory
+from kgss_helpers.training.sage.sage_command import peak_memory
 from kgss_helpers.training.sampler import NeighbourSampler
 
 FAN_OUT, WIDTH = (10, 5), 128

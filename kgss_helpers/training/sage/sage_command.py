@@ -23,17 +23,17 @@ import torch
 from safetensors.torch import save_model
 
 from kgss_helpers import datasets, exam
-from kgss_helpers.compute import is_first_process, processes
+from kgss_helpers.compute import is_first_process, machine, processes
 from kgss_helpers.files import require_file, write_whole
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 from kgss_helpers.methods.graph_sage import Csr, GraphSage, as_features, edge_pairs, embed_all
+from kgss_helpers.space import unit_rows
 from kgss_helpers.training.folder import RunFolderError, locked
 from kgss_helpers.training.logbook import OnEpochEnd
-from kgss_helpers.training.run import TrainingRun
+from kgss_helpers.training.run import TrainingRun, how_it_ended
 from kgss_helpers.training.sage.held_out import HeldOutEdges
 from kgss_helpers.training.sage.link_prediction import train_sage
 from kgss_helpers.training.sage.node_negatives import Drawn
-from kgss_helpers.training.sbert.command import how_it_ended, machine
 
 CHECKPOINTS, MODEL, VECTORS, IDS = "checkpoints", "model.safetensors", "vectors.npy", "ids.txt"
 HISTORY, CONFIG = "history.csv", "config.json"
@@ -208,16 +208,12 @@ def write_features(
     path.parent.mkdir(parents=True, exist_ok=True)
     draft, rng = path.with_name(f".{path.name}.part"), np.random.default_rng(seed)
     rows = np.lib.format.open_memmap(draft, "w+", np.float32, (nodes, dimensions))
-    ways = _unit(rng.standard_normal((1 if communities is None else communities.max() + 1, dimensions)))
+    ways = unit_rows(rng.standard_normal((1 if communities is None else communities.max() + 1, dimensions)))
     for part in np.array_split(np.arange(nodes), max(1, nodes // 100_000)):
-        made = _unit(rng.standard_normal((len(part), dimensions), dtype=np.float32))
-        rows[part[0] : part[-1] + 1] = made if communities is None else _unit(made + LEAN * ways[communities[part]])
+        made = unit_rows(rng.standard_normal((len(part), dimensions), dtype=np.float32))
+        rows[part[0] : part[-1] + 1] = made if communities is None else unit_rows(made + LEAN * ways[communities[part]])
     rows.flush()
     draft.replace(path)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def _printing(asked: HeldOutEdges, features: np.ndarray | None, fan_out: Sequence[int]) -> OnEpochEnd:

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from kgss_helpers import exam
-from kgss_helpers.compute import has_bf16, is_first_process, pick_device, processes
+from kgss_helpers.compute import is_first_process, machine, pick_device, processes
 from kgss_helpers.files import write_whole
 from kgss_helpers.methods.pretrained import PACKAGED, load_pretrained
 from kgss_helpers.text.rows import training_rows
 from kgss_helpers.training.folder import RunFolderError, locked
 from kgss_helpers.training.logbook import OnEpochEnd
 from kgss_helpers.training.monitors import check_monitors
-from kgss_helpers.training.run import INTERRUPTED, TrainingRun
+from kgss_helpers.training.run import how_it_ended
 from kgss_helpers.training.sbert.train import train_sbert
 
 if TYPE_CHECKING:
@@ -120,15 +119,6 @@ def _run(options: argparse.Namespace, extras: Extras | None) -> int:
     return int(not trained.finished)
 
 
-def how_it_ended(trained: TrainingRun, checkpoints: Path) -> str:
-    """Of a run that did not come to its end: why, and how to go on."""
-    if trained.stopped != INTERRUPTED:
-        return f"Stopped: {trained.stopped}, and another --output"
-    if any(checkpoints.glob("checkpoint-*")):
-        return "Interrupted; go on from the last checkpoint with --resume"
-    return "Interrupted before the first checkpoint: begin again"
-
-
 def printing(measure: OnEpochEnd | None) -> OnEpochEnd:
     """The same measure, with a printed line an epoch, so that one sees a long run going on."""
 
@@ -139,24 +129,3 @@ def printing(measure: OnEpochEnd | None) -> OnEpochEnd:
         return scores
 
     return measured
-
-
-def machine(device: torch.device, *, bf16: bool) -> dict[str, Any]:
-    """What the run ran on, and whether it computed in bfloat16 there if that was allowed."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {
-        "machine": name,
-        "threads": torch.get_num_threads(),
-        "computed_in_bf16": bf16 and has_bf16(device.type),
-        "torch": torch.__version__.split("+")[0],
-    }
-
-
-def _processor() -> str:
-    """The processor's name as the system tells it, without asking anything outside."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
