@@ -72,17 +72,18 @@ def require_file(path: Path | str) -> Path:
     return path
 
 
-def write_whole(path: Path | str, content: str | bytes) -> Path:
-    """Writes a file whole or not at all: an interrupted write leaves the old file as it was. Returns the path.
+@contextmanager
+def whole_file(path: Path | str) -> Iterator[BinaryIO]:
+    """A stream whose bytes become the file when the block ends: an error inside leaves the old file as it was.
 
-    Text is written as UTF-8 with plain line feeds. A file that is there already keeps its permissions.
+    A file that is there already keeps its permissions.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{uuid.uuid4().hex}.part")  # in the same folder, since a move between disks is no move
     try:
         with draft.open("xb") as stream:
-            stream.write(content.encode("utf-8") if isinstance(content, str) else content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())  # else a power cut could leave the new name on an empty file
         if path.exists():
@@ -90,7 +91,16 @@ def write_whole(path: Path | str, content: str | bytes) -> Path:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    return path
+
+
+def write_whole(path: Path | str, content: str | bytes) -> Path:
+    """Writes a file whole or not at all: an interrupted write leaves the old file as it was. Returns the path.
+
+    Text is written as UTF-8 with plain line feeds. A file that is there already keeps its permissions.
+    """
+    with whole_file(path) as stream:
+        stream.write(content.encode("utf-8") if isinstance(content, str) else content)
+    return Path(path)
 
 
 def sha256_of(path: Path) -> str:
