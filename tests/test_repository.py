@@ -27,7 +27,9 @@ ROOMS = (
     "films",
     "datasets",
     "text",
+    "mapped_file",
     "space",
+    "database",
     "methods",
     "exam",
     "show",
@@ -36,6 +38,8 @@ ROOMS = (
     "chapters",
     "session",
 )
+# A method of a class that a later room carries out, which is imported when it is called; and its return type.
+CARRIED_OUT_LATER = {("space.py", f"kgss_helpers.database.{name}") for name in ("to_database", "SpaceDatabase")}
 FRONT_DOOR = ("__init__", "__main__", "frontdoor")
 HEAVY = {"torch", "torch_geometric", "sentence_transformers", "transformers", "gensim", "plotly", "pandas", "numpy"}
 
@@ -131,7 +135,8 @@ def imports_of(path: Path) -> Iterator[tuple[ast.stmt, str]]:
             start = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*start, *([node.module] if node.module else [])])
             names = [f"{module}.{alias.name}" for alias in node.names]
-        yield from ((node, name) for name in names if name.startswith("kgss_helpers."))
+        later = {name for name in names if node.col_offset and (within(path), name) in CARRIED_OUT_LATER}
+        yield from ((node, name) for name in names if name.startswith("kgss_helpers.") and name not in later)
 
 
 def module_file(name: str) -> Path:
