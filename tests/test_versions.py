@@ -68,7 +68,19 @@ def test_constraints_say_one_version_for_each_machine(python: str, system: dict[
     machine |= {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
     names = [item.name for item in constraints() if item.marker is None or item.marker.evaluate(machine)]
     assert sorted(names) == sorted(set(names))
-    assert {canonicalize_name(requirement.name) for requirement in declared()} <= set(names)
+    here = [item for item in declared() if item.marker is None or item.marker.evaluate(machine)]
+    assert {canonicalize_name(requirement.name) for requirement in here} <= set(names)
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system["sys_platform"])
+def test_own_reading_of_conditions_is_that_of_packaging(system: dict[str, str]) -> None:
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    lines = [line for group in [PROJECT["project"]["dependencies"], *extras] for line in group]
+    for line in [*lines, "a; sys_platform == 'win32'", 'b ; sys_platform!="darwin"']:
+        marker = Requirement(line).marker
+        assert environment.is_for(line, system["sys_platform"]) == (marker is None or marker.evaluate(system)), line
+    with pytest.raises(ValueError, match="only sys_platform can be a condition"):
+        environment.is_for("a; python_version < '3.12'")
 
 
 def test_constraints_fit_what_is_declared() -> None:

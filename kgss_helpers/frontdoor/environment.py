@@ -41,6 +41,19 @@ def requirement_name(requirement: str) -> str:
     return canonical(found.group(1))
 
 
+def is_for(requirement: str, system: str = sys.platform) -> bool:
+    """Whether a requirement holds on a system: `milvus-lite>=3 ; sys_platform != 'win32'` does not on Windows.
+
+    Raises:
+        ValueError: It has a marker of another kind, which this front door cannot read.
+    """
+    marker = requirement.partition(";")[2].strip()
+    found = re.fullmatch(r"sys_platform\s*(==|!=)\s*(['\"])(\w+)\2", marker)
+    if marker and not found:
+        raise ValueError(f"pyproject.toml asks for {requirement!r}: only sys_platform can be a condition there")
+    return found is None or (found.group(3) == system) == (found.group(1) == "==")
+
+
 @dataclass(frozen=True)
 class Pin:
     """The exact versions of one package; several, and conditional, where platforms differ."""
@@ -64,10 +77,10 @@ def read_pins(root: Path = ROOT) -> dict[str, Pin]:
 
 
 def read_declared(extras: Iterable[str] = (), root: Path = ROOT) -> list[str]:
-    """Return the names of the packages that pyproject.toml asks for, with those of the extras named."""
+    """Return the names of the packages that pyproject.toml asks for on this system, with those of the extras named."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
-    return [requirement_name(requirement) for group in groups for requirement in group]
+    return [requirement_name(requirement) for group in groups for requirement in group if is_for(requirement)]
 
 
 @dataclass(frozen=True)
