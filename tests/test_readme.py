@@ -44,7 +44,7 @@ def run(code: str) -> tuple[str, dict[str, object]]:
 
 
 def test_every_snippet_is_run_here() -> None:
-    assert len(snippets(README)) == 2
+    assert len(snippets(README)) == 3
     assert len(snippets(CONTRIBUTING)) == 1
 
 
@@ -52,11 +52,12 @@ def test_own_graph_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "nodes.csv").write_text(NODES, encoding="utf-8")
     (tmp_path / "edges.csv").write_text(EDGES, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    printed, names = run("".join(snippets(README)))  # the second goes on with the first
+    printed, names = run("".join(snippets(README)))  # each goes on with the one before
     assert "person" in printed
     assert len(re.findall(r"all families +nDCG@10", printed)) == 2  # a summary for each method
     assert len(re.findall(r"^0 +Ada +person", printed, re.MULTILINE)) == 2  # both methods find her first
     assert len(names["graph"].edges) == 2
+    assert "An engineer who builds bridges over rivers." in printed.splitlines()[-2]  # the best hit of two in Milvus
 
 
 def test_method_of_contributing_sits_the_exam() -> None:
