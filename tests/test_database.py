@@ -272,6 +272,27 @@ def test_a_replacement_that_breaks_leaves_the_old_one_whole(tmp_path, monkeypatc
         assert len(database._client.list_collections()) == 1
 
 
+def test_a_process_that_is_killed_while_it_writes_loses_nothing_and_leaves_nothing(tmp_path):
+    old, new = space_of(few_bits(30, 3)), space_of(few_bits(50, 3, seed=1))
+    old.to_database(tmp_path / "a.db").close()
+    new.save(tmp_path / "new.npz")
+    code = """
+import os, sys
+from pymilvus import MilvusClient
+from kgss_helpers.space import SemanticSpace
+MilvusClient.flush = lambda *asked, **further: os._exit(9)
+SemanticSpace.load(sys.argv[2]).to_database(sys.argv[1], replace=True)
+"""
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "a.db", tmp_path / "new.npz"], check=False)
+    assert killed.returncode == 9
+    with SpaceDatabase(tmp_path / "a.db") as database:
+        pd.testing.assert_frame_equal(database.search(np.ones(3), 40), old.search(np.ones(3), 40))
+        assert len(database._client.list_collections()) == 2
+    with new.to_database(tmp_path / "a.db", replace=True) as database:
+        pd.testing.assert_frame_equal(database.search(np.ones(3), 60), new.search(np.ones(3), 60))
+        assert len(database._client.list_collections()) == 1
+
+
 def test_collections_of_others_are_not_touched(tmp_path):
     from pymilvus import MilvusClient
 

@@ -120,6 +120,7 @@ def _open_local(path: Path, create: bool) -> Any:
             client = MilvusClient(str(path), timeout=REACH)
         except MilvusException as error:
             why = kept.errors[-1] if kept.errors else error
+            _let_go(path)
             locked = type(why).__name__ == "DataDirLockedError"
             raise DatabaseError(
                 f"{path.name} is open in another process: close it there (in a notebook, stop its kernel)"
@@ -155,9 +156,14 @@ def disconnect(client: Any, uri: str | Path) -> None:
     with _quietly():
         client.close()
         if is_local(uri):
-            from milvus_lite import server_manager_instance
-
             path = Path(uri).resolve()
             _opened[path] -= 1
-            if _opened[path] <= 0:
-                server_manager_instance.release_server(str(path))
+            _let_go(path)
+
+
+def _let_go(path: Path) -> None:
+    """Releases the lock of a local database that nobody in this process has open."""
+    from milvus_lite import server_manager_instance
+
+    if _opened[path] <= 0:
+        server_manager_instance.release_server(str(path))

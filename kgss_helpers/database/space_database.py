@@ -13,7 +13,7 @@ import pandas as pd
 
 from kgss_helpers.database.filters import FIXED, NAMED, ROW, SOMEWHERE, VECTOR, any_of, condition, quoted
 from kgss_helpers.database.payload import LONGEST, Payload, aligned, batches, check_texts, kind_of, records
-from kgss_helpers.database.reach import ANSWER, DatabaseError, asking, connect, disconnect
+from kgss_helpers.database.reach import ANSWER, DatabaseError, asking, connect, disconnect, is_local
 from kgss_helpers.graph import did_you_mean
 from kgss_helpers.space import DECIMALS, SemanticSpace
 
@@ -81,6 +81,10 @@ def to_database(
                 raise
             if there:
                 client.drop_collection(there, timeout=ANSWER)
+            if is_local(uri):  # a process that was killed could not clear away; nobody else can be writing here
+                for left in client.list_collections(timeout=ANSWER):
+                    if re.fullmatch(rf"{collection}_[0-9a-f]{{12}}", left) and left != draft:
+                        client.drop_collection(left, timeout=ANSWER)
         return SpaceDatabase(uri, collection, token=token)
     finally:
         disconnect(client, uri)
