@@ -71,3 +71,33 @@ def test_an_anchor_is_answered_by_shared_keywords_the_rare_ones_first(graph: Kno
 def test_what_it_cannot_ask_the_graph_is_not_found(graph: KnowledgeGraph) -> None:
     scores = StructuredQuery(load_pretrained(device="cpu")).score([Query("a horse", "keyword")], graph)
     assert np.isneginf(scores).all()
+
+
+def test_another_graph_needs_no_names_of_ours() -> None:
+    """Roles, subjects and who is asked for are read off the graph's shape."""
+    nodes = [
+        *((f"m{number}", "member", name, "") for number, name in enumerate(("Anna", "Bert"))),
+        *((f"w{number}", "work", f"Work {number}", "") for number in range(4)),
+        ("s0", "matter", "Bridges", ""), ("s1", "matter", "Tunnels", ""),
+    ]  # fmt: skip
+    edges = [
+        *(("m0", "builder of", f"w{number}") for number in range(2)),
+        *(("m1", "builder of", f"w{number}") for number in (2, 3)),
+        *((f"w{number}", "deals with", f"s{number // 2}") for number in range(4)),
+    ]
+    other = KnowledgeGraph(*tables(nodes, edges), name="works")
+    method = StructuredQuery(load_pretrained(device="cpu"), hard=True)
+    assert method.phrases(CreditCounts.of(other))[1] == ["builder in bridges", "builder in tunnels"]
+    for node_type in ("member", None):
+        found = method.score([Query("who could help me with a river crossing?", node_type)], other)[0]
+        assert np.flatnonzero(np.isfinite(found)).tolist() == [0]
+        assert found[0] == pytest.approx(np.log1p(2))
+    assert np.isneginf(method.score([Query("a river crossing", "work")], other)).all()
+    assert np.isfinite(shared_subjects(other, "w0")).nonzero()[0].tolist() == [2, 3]  # the work itself and its like
+
+
+def test_a_graph_without_subjects_answers_nothing() -> None:
+    nodes = [("a", "person", "Anna", ""), ("b", "person", "Bert", "")]
+    alone = KnowledgeGraph(*tables(nodes, [("a", "knows", "b")]), name="alone")
+    scores = StructuredQuery(load_pretrained(device="cpu")).score([Query("who?", "person")], alone)
+    assert np.isneginf(scores).all()

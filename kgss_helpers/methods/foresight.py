@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import EdgeScorer
 from kgss_helpers.methods.proximity import adjacency
 from kgss_helpers.methods.structured import CreditCounts, StructuredQuery
+from kgss_helpers.text.schema import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ class Foresight(StructuredQuery):
 def _subjects_of(graph: KnowledgeGraph, counts: CreditCounts) -> sparse.csr_array:
     """Which subjects each node has, shape (nodes, subjects)."""
     row = pd.Series(range(len(graph.nodes)), index=graph.nodes["node_id"])
-    about = graph.edges[graph.edges["relation"].isin((HAS_GENRE, HAS_KEYWORD))]
+    about = graph.edges[graph.edges["relation"].isin(schema_of(graph).subject_relations)]
     rows, targets = row[about["source"]].to_numpy(), row[about["target"]].to_numpy()
     columns = pd.factorize(targets, sort=True)[0]
     return sparse.csr_array((np.ones(len(about)), (rows, columns)), shape=(len(graph.nodes), len(counts.subjects)))

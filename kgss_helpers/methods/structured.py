@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD
+from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Asked
+from kgss_helpers.text.schema import role_name, schema_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -32,7 +33,7 @@ class CreditCounts:
 
     Attributes:
         roles: Relations from somebody to a project.
-        subjects: Names of genres and keywords.
+        subjects: Names of genres, keywords or what else projects are about.
         subject_types: Node type of each subject.
         table: Shape (nodes, roles × subjects), sparse; the column of role ``r`` and subject ``s`` is
             ``r * len(subjects) + s``.
@@ -44,19 +45,21 @@ class CreditCounts:
     table: sparse.csr_array
 
     @classmethod
-    def of(cls, graph: KnowledgeGraph, subject_relations: Sequence[str] = (HAS_GENRE, HAS_KEYWORD)) -> CreditCounts:
-        """Counts a graph whose projects have subjects by the given relations, and credits by all others."""
-        is_subject = graph.edges["relation"].isin(subject_relations).to_numpy()
+    def of(cls, graph: KnowledgeGraph) -> CreditCounts:
+        """Counts any graph; which relations are roles and which lead to subjects, `schema_of` reads off its shape."""
+        schema = schema_of(graph)
+        is_subject = graph.edges["relation"].isin(schema.subject_relations).to_numpy()
+        is_role = graph.edges["relation"].isin(schema.role_relations).to_numpy()
         position = pd.Series(range(len(graph.nodes)), index=graph.nodes["node_id"])
         sources, targets = (position[graph.edges[end]].to_numpy() for end in ("source", "target"))
-        role_codes, roles = pd.factorize(graph.edges["relation"][~is_subject], sort=True)
+        role_codes, roles = pd.factorize(graph.edges["relation"][is_role], sort=True)
         subject_codes, subject_rows = pd.factorize(targets[is_subject], sort=True)
         size = len(graph.nodes)
         has = _ones(sources[is_subject], subject_codes, (size, len(subject_rows)))
         parts = []
         for role in range(len(roles)):
             chosen = role_codes == role
-            credited = _ones(sources[~is_subject][chosen], targets[~is_subject][chosen], (size, size))
+            credited = _ones(sources[is_role][chosen], targets[is_role][chosen], (size, size))
             parts.append(credited @ has)
         subjects = graph.nodes.iloc[subject_rows]
         table = sparse.csr_array(sparse.hstack(parts)) if parts else sparse.csr_array((size, 0))
@@ -67,12 +70,14 @@ def _ones(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> spar
     return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
 
 
-def shared_subjects(graph: KnowledgeGraph, anchor: str, relation: str = HAS_KEYWORD) -> np.ndarray:
-    """For each node the keywords it shares with the anchor, each weighed by its rarity; shape (nodes,).
+def shared_subjects(graph: KnowledgeGraph, anchor: str) -> np.ndarray:
+    """For each node the subjects it shares with the anchor, each weighed by its rarity; shape (nodes,).
 
-    The weight is the inverse document frequency (Spärck Jones 1972); minus infinity where nothing is shared.
+    Genres do not count: too much has them. The weight is the inverse document frequency (Spärck Jones 1972); minus
+    infinity where nothing is shared.
     """
-    edges = graph.edges[graph.edges["relation"] == relation]
+    relations = [relation for relation in schema_of(graph).subject_relations if relation != HAS_GENRE]
+    edges = graph.edges[graph.edges["relation"].isin(relations)]
     holders = edges["source"].nunique()
     rarity = np.log(holders / edges["target"].value_counts())
     kept = edges["target"][edges["source"] == anchor]
@@ -91,7 +96,7 @@ class StructuredQuery:
     Args:
         model: Reads phrases and questions.
         hard: Take the nearest phrase alone.
-        subject_types: What counts as a subject.
+        subject_types: What counts as a subject; all types of subjects where the graph has none of these.
         form: How a role and a subject become a phrase.
         name: The row in the exam's table.
     """
@@ -113,10 +118,13 @@ class StructuredQuery:
 
     def phrases(self, counts: CreditCounts) -> tuple[np.ndarray, list[str]]:
         """The columns of the table that have a phrase, and the phrases."""
-        allowed = np.flatnonzero(np.isin(counts.subject_types, self.subject_types))
+        wanted = np.isin(counts.subject_types, self.subject_types)
+        allowed = np.flatnonzero(wanted if wanted.any() else ~wanted)
         columns = (np.arange(len(counts.roles))[:, None] * len(counts.subjects) + allowed).ravel()
         said = [
-            self.form.format(role=role, subject=counts.subjects[at].lower()) for role in counts.roles for at in allowed
+            self.form.format(role=role_name(role), subject=counts.subjects[at].lower())
+            for role in counts.roles
+            for at in allowed
         ]
         return columns, said
 
@@ -130,11 +138,13 @@ class StructuredQuery:
 
     def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
         """Shape (questions, nodes): weighed counts, minus infinity where all counts are zero or none is asked for."""
-        counts = CreditCounts.of(graph)
+        counts, holders = CreditCounts.of(graph), schema_of(graph).holder_types
         columns, phrases = self.phrases(counts)
         scores = np.full((len(questions), len(graph.nodes)), -np.inf)
         asked = [
-            row for row, question in enumerate(questions) if not question.anchor and question.node_type == "person"
+            row
+            for row, question in enumerate(questions)
+            if not question.anchor and (question.node_type is None or question.node_type in holders)
         ]
         if asked and phrases:
             shares = self.shares([questions[row].text for row in asked], phrases)

@@ -9,6 +9,7 @@ from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD, SKILLS
 from kgss_helpers.films.skills import credits_of, skill_phrases, skills_of
 from kgss_helpers.films.wording import ABOUT_KEYWORDS, CREDITED_IN, OF_GENRES, ROLE_IN
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.text.schema import has_genres, role_name, schema_of, skills_by_subject
 from kgss_helpers.text.sentences import listed, verb
 
 Style = Literal["name", "films", "skills"]
@@ -22,7 +23,9 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
         style: ``"name"``: the name alone. ``"films"``: people with their films, projects with genres and keywords, and
             what describes them. ``"skills"``: projects likewise; of people with skills (a role in a genre, from
             `SKILLED_FROM` credits on) nothing except these, the most frequent first; of others only where they were
-            credited, since one credit is no skill. A relation that is no role is said as it stands in both.
+            credited, since one credit is no skill. A relation that is no role is said as it stands in both. Where a
+            graph has no genres, ``"skills"`` says of everybody in which roles they know which subjects
+            (`kgss_helpers.text.schema.skills_by_subject`), and then what is no role.
         most: How many genres and films are listed at most, and half of the keywords.
 
     Raises:
@@ -37,7 +40,11 @@ def documents(graph: KnowledgeGraph, style: Style = "skills", *, most: int = 5) 
     said = _said_of_projects(graph, most)
     for node_id, phrases in _said_of_people(graph, names, form, most).items():
         said.setdefault(node_id, []).extend(phrases)
-    skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()} if style == "skills" else {}
+    skilled: dict[str, list[str]] = {}
+    if style == "skills" and has_genres(graph):
+        skilled = {person: skill_phrases(found) for person, found in skills_of(graph).items()}
+    elif style == "skills":
+        said |= _said_of_skilled(graph, names, most)
     return [
         ". ".join(filter(None, [name, *skilled.get(node_id, [*said.get(node_id, []), description])]))
         for node_id, name, description in graph.nodes[["node_id", "name", "description"]].itertuples(index=False)
@@ -64,6 +71,19 @@ def _said_of_people(graph: KnowledgeGraph, names: dict[str, str], form: str, mos
         person: [say(role, projects) for role, projects in by_role.items()]
         for person, by_role in credits_of(graph).items()
     }
+
+
+def _said_of_skilled(graph: KnowledgeGraph, names: dict[str, str], most: int) -> dict[str, list[str]]:
+    """Of those who know subjects: role by role, the best known first, and then relations that are no roles."""
+    roles, joined, said = schema_of(graph).role_relations, credits_of(graph), {}
+    for holder, skills in skills_by_subject(graph).items():
+        subjects: dict[str, list[str]] = defaultdict(list)
+        for role, subject, _ in skills:
+            subjects[role].append(subject)
+        said[holder] = [f"{role_name(role)} in {listed(known[: 2 * most])}" for role, known in subjects.items()]
+        others = {relation: targets for relation, targets in joined[holder].items() if relation not in roles}
+        said[holder] += [f"{verb(role)} {listed([names[at] for at in ids[:most]])}" for role, ids in others.items()]
+    return said
 
 
 def _targets(graph: KnowledgeGraph, relation: str) -> dict[str, list[str]]:

@@ -14,9 +14,15 @@ from kgss_helpers.films.skills import how_often, skills_of
 from kgss_helpers.films.wording import CAST_FORMS, CREDIT_FORMS, GENRE_FORMS, KEYWORD_FORMS, RELATED_FORMS, SKILL_FORMS
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.text.documents import Style, documents
+from kgss_helpers.text.schema import has_genres, role_name, schema_of, skills_by_subject
+from kgss_helpers.text.sentences import verb
 
 SKILL, DESCRIPTION = "skill", "description"
 """What stands as the relation of rows that come from no single edge."""
+RELATION_FORMS = ("{verb} '{target}'", "{verb}: {target}")
+INVERSE_FORMS = ("'{source}' {verb} this", "{verb} this: {source}")
+KNOWN_FORMS = ("{role} in '{subject}'", "{role} with experience in '{subject}'", "Somebody who knows about '{subject}'")
+"""How an edge and a skill are said in a graph that knows no roles of the table."""
 MOST_SKILL_ROWS = 12
 """Nobody's skill gives more rows than this, however many credits there are."""
 
@@ -25,19 +31,21 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
     """Anchors and positives for multiple-negatives ranking, made from every edge of the graph.
 
     An anchor is the text of a node; a positive is something true about it, in one of several surface forms drawn by
-    seed. Each edge gives one row, told from one of its ends by lot. A skill (`kgss_helpers.films.skills`) gives as many
-    rows as there are credits behind it, up to `MOST_SKILL_ROWS`.
+    seed. Each edge gives one row, told from one of its ends by lot. A skill (`kgss_helpers.films.skills`; where there
+    are no genres, `kgss_helpers.text.schema.skills_by_subject`) gives as many rows as there are credits behind it, up
+    to `MOST_SKILL_ROWS`.
 
     Args:
         graph: The only source; the training graph if the exam is to be sat afterwards.
         style: Which text stands for an anchor; ``"either"``: the name or the skills document, by lot. It falls on the
-            document for people three times in four, for everything else, whose documents are long, once in five.
+            document for people three times in four (where there are no genres, for whoever has roles), for everything
+            else, whose documents are long, once in five.
         seed: Of forms and lots.
 
     Returns:
         Columns ``anchor``, ``positive``, ``relation``, ``node_id`` (the anchor's), ``other`` (the other end's id; the
-        genre's for a skill, none for a description) and ``fact`` (the same for positives that say the same thing in
-        other words), in random order.
+        genre's for a skill, none for a description or where there are no genres) and ``fact`` (the same for positives
+        that say the same thing in other words), in random order.
     """
     rng = np.random.default_rng(seed)
     rows = pd.DataFrame(
@@ -49,7 +57,8 @@ def training_rows(graph: KnowledgeGraph, style: Style | Literal["either"] = "nam
         texts = documents(graph, "skills" if style == "either" else style)
         full = dict(zip(graph.nodes["node_id"], texts, strict=True))
         types = rows["node_id"].map(graph.nodes.set_index("node_id")["node_type"])
-        share = np.where(types == "person", 0.25, 0.8) if style == "either" else 0.0
+        holders = ["person"] if has_genres(graph) else schema_of(graph).holder_types
+        share = np.where(types.isin(holders), 0.25, 0.8) if style == "either" else 0.0
         use_name = rng.random(len(rows)) < share
         anchors = np.where(use_name, rows["node_id"].map(plain), rows["node_id"].map(full))
     else:
@@ -83,14 +92,20 @@ def _edge_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]
             said = one_of(GENRE_FORMS, genre=row.object)
         elif row.relation == HAS_KEYWORD:
             said = one_of(KEYWORD_FORMS if from_source else RELATED_FORMS, keyword=row.object, film=row.subject)
+        elif row.relation not in SKILLS:
+            forms = RELATION_FORMS if from_source else INVERSE_FORMS
+            said = one_of(forms, verb=verb(row.relation), source=row.subject, target=row.object)
         else:
             words = {"role": row.relation, "role_lower": row.relation.lower()}
-            words |= {"skill": SKILLS.get(row.relation, row.relation), "film": row.object, "person": row.subject}
+            words |= {"skill": SKILLS[row.relation], "film": row.object, "person": row.subject}
             said = one_of(CREDIT_FORMS if from_source else CAST_FORMS, **words)
         yield here, said, row.relation, other, fact_key(row.relation, other)
 
 
 def _skill_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]:
+    if not has_genres(graph):
+        yield from _known_rows(graph, rng)
+        return
     genre_ids = graph.nodes[graph.nodes["node_type"] == "genre"].set_index("name")["node_id"]
     for person, skills in skills_of(graph).items():
         for role, genre, count in skills:
@@ -98,6 +113,14 @@ def _skill_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row
             for form in rng.integers(len(SKILL_FORMS), size=min(count, MOST_SKILL_ROWS)):
                 said = SKILL_FORMS[form].format(**words)
                 yield person, said, SKILL, genre_ids[genre], fact_key(SKILL, role, genre)
+
+
+def _known_rows(graph: KnowledgeGraph, rng: np.random.Generator) -> Iterator[Row]:
+    for holder, skills in skills_by_subject(graph).items():
+        for role, subject, count in skills:
+            for form in rng.integers(len(KNOWN_FORMS), size=min(count, MOST_SKILL_ROWS)):
+                said = KNOWN_FORMS[form].format(role=role_name(role), subject=subject)
+                yield holder, said, SKILL, "", fact_key(SKILL, role, subject)
 
 
 def _description_rows(graph: KnowledgeGraph) -> Iterator[Row]:
@@ -112,6 +135,7 @@ def facts_of(graph: KnowledgeGraph) -> dict[str, set[str]]:
     for source, relation, target in graph.edges.itertuples(index=False):
         facts[source].add(fact_key(relation, target))
         facts[target].add(fact_key(relation, source))
-    for person, skills in skills_of(graph).items():
-        facts[person].update(fact_key(SKILL, role, genre) for role, genre, _ in skills)
+    skilled = skills_of(graph) if has_genres(graph) else skills_by_subject(graph)
+    for person, skills in skilled.items():
+        facts[person].update(fact_key(SKILL, role, subject) for role, subject, _ in skills)
     return facts
