@@ -359,15 +359,26 @@ def test_the_lab_gets_our_settings_and_keeps_the_users(monkeypatch: pytest.Monke
     calls: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr(cli, "run", lambda command, variables, cwd: calls.append((command, variables)) or 0)
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     before = dict(os.environ)
     assert cli.lab(cli.parse(["lab", "--port=8899"])) == 0
     ((command, variables),) = calls
     assert command[1:3] == ["-m", "jupyterlab"]
     assert command[-1] == "--port=8899"
-    assert variables["JUPYTER_CONFIG_PATH"].split(os.pathsep) == [str(tmp_path), str(cli.LAB_CONFIG)]
-    assert {name for name in variables if name.startswith("JUPYTER")} <= {*before, "JUPYTER_CONFIG_PATH"}
+    for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
+        assert variables[name].split(os.pathsep) == [str(tmp_path), str(cli.LAB_CONFIG)]
+    assert {name for name in variables if name.startswith("JUPYTER")} <= set(before)
     assert dict(os.environ) == before
-    assert cli.lab_variables({}) == {"JUPYTER_CONFIG_PATH": str(cli.LAB_CONFIG)}
+    assert cli.lab_variables({}) == dict.fromkeys(("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"), str(cli.LAB_CONFIG))
+
+
+def test_the_labs_extension_is_found_where_the_lab_looks() -> None:
+    from jupyterlab_server.config import get_federated_extensions
+
+    found = get_federated_extensions([str(cli.LAB_CONFIG / "labextensions")])
+    assert set(found) == {"kgss-lab"}
+    load = found["kgss-lab"]["jupyterlab"]["_build"]["load"]
+    assert (cli.LAB_CONFIG / "labextensions" / "kgss-lab" / load).is_file()
 
 
 def test_settings_of_the_lab_are_those_that_jupyterlab_knows() -> None:

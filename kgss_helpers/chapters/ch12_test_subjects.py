@@ -23,6 +23,7 @@ from kgss_helpers.films.skills import skill_counts
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.runs.epochs import RETRIEVAL, Epochs
 from kgss_helpers.show.graph_view import card, lookup
+from kgss_helpers.show.palette import BLUE, shade, text_on
 from kgss_helpers.text.sentences import listed, verb
 
 DOCUMENTARY = "genre:documentary"
@@ -240,9 +241,9 @@ def _paths_as_html(table: pd.DataFrame) -> str:
     for skill, values in table.iterrows():
         cells = [f"<td>{int(values.iloc[0]) or ''}</td>"]
         for value in values.iloc[1:]:
-            color = "white" if value > 0.6 else "black"
-            shade = f"background:rgba(0,114,178,{value:.2f});color:{color}"
-            cells.append(f"<td style='{shade};text-align:right;min-width:2.2em'>{100 * value:.0f}</td>")
+            background = shade(BLUE, value)
+            colors = f"background:{background};color:{text_on(background)}"
+            cells.append(f"<td style='{colors};text-align:right;min-width:2.2em'>{100 * value:.0f}</td>")
         name = escape(str(skill))
         rows.append(f"<tr><td>{f'<b>{name} ✓</b>' if values.iloc[0] else name}</td>{''.join(cells)}</tr>")
     return f"<table style='line-height:1.4'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

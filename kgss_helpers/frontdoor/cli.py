@@ -19,7 +19,8 @@ EXTRAS = {"test": ("test",), "lock": ("dev",)}
 START = Path("notebooks") / "00_start_here.ipynb"
 # JupyterLab reads defaults from a folder 'labconfig' on the path of its configuration; what a reader chooses in its
 # settings wins. Ours: no widget callback on a thread beside a running cell, where pyplot's figures vanish or mix
-# (jupyterlab#19719, ipykernel#1564), and no question about news.
+# (jupyterlab#19719, ipykernel#1564), and no question about news. On the path of its data it finds a folder
+# 'labextensions'; ours keeps keys in the widget that has the focus and gives pictures their description.
 LAB_CONFIG = ROOT / "kgss_helpers" / "frontdoor" / "jupyter"
 
 ABOUT = """\
@@ -170,8 +171,11 @@ def lab(options: argparse.Namespace) -> int:
 
 def lab_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return environment variables with which JupyterLab finds our defaults, after those that the user points it to."""
-    theirs = variables.get("JUPYTER_CONFIG_PATH")
-    return {**variables, "JUPYTER_CONFIG_PATH": os.pathsep.join([*([theirs] if theirs else []), str(LAB_CONFIG)])}
+    ours = {
+        name: os.pathsep.join([*filter(None, [variables.get(name)]), str(LAB_CONFIG)])
+        for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
+    }
+    return {**variables, **ours}
 
 
 def codespace_options(environ: Mapping[str, str]) -> list[str]:
