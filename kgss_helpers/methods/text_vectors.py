@@ -17,16 +17,20 @@ class TextVectors:
     """Encodes like `kgss_helpers.methods.encoder.encode`, and remembers what it has encoded.
 
     It is for a model that stays as it is: after a training, make a new one.
+
+    Args:
+        model: A sentence transformer.
+        bf16: As for `kgss_helpers.methods.encoder.encode`.
     """
 
-    def __init__(self, model: SentenceTransformer) -> None:
-        self.model = model
+    def __init__(self, model: SentenceTransformer, *, bf16: bool = False) -> None:
+        self.model, self.bf16 = model, bf16
         self._kept: dict[str, np.ndarray] = {}
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, shape (texts, dimensions), float32."""
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
-        self._kept.update(zip(new, encode(self.model, new), strict=True))
+        self._kept.update(zip(new, encode(self.model, new, bf16=self.bf16), strict=True))
         if not len(texts):
             return encode(self.model, [])
         return np.stack([self._kept[text] for text in texts])

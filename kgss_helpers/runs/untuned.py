@@ -21,22 +21,26 @@ from kgss_helpers.methods.smoothing import Smoothed
 from kgss_helpers.methods.structured import StructuredQuery
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.runs.recording import record
-from kgss_helpers.text.documents import documents
+from kgss_helpers.text.documents import Style, documents
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
 class KeptDocuments(SentenceEncoder):
-    """Untuned, on documents, each encoded once: a model that is not trained gives a text the same vector always."""
+    """Texts of nodes, each encoded once: a model that is not trained any more gives a text the same vector always."""
 
-    def __init__(self, vectors: TextVectors) -> None:
-        super().__init__(vectors.model, "skills", name="MiniLM, documents")
+    def __init__(self, vectors: TextVectors, style: Style = "skills", name: str = "MiniLM, documents") -> None:
+        super().__init__(vectors.model, style, name=name)
         self.vectors = vectors
 
     def encode_nodes(self, graph: KnowledgeGraph) -> np.ndarray:
         """Unit vectors, shape (nodes, dimensions), float32."""
         return self.vectors(documents(graph, self.style))
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors, shape (texts, dimensions), float32."""
+        return self.vectors(texts)
 
 
 def methods(model: SentenceTransformer) -> list[Method | Encoder]:
