@@ -24,6 +24,7 @@ from kgss_helpers.runs.epochs import (
     space_name,
 )
 from kgss_helpers.space import SemanticSpace
+from kgss_helpers.text.documents import documents
 
 PEOPLE, PROJECTS = 30, 20
 TEXTS = [*SKILLS.values(), "a heist", "space battle"]
@@ -224,10 +225,13 @@ def test_a_recorder_keeps_a_space_and_says_what_it_scores(tmp_path, graph, monke
         Question("q2", "bridges", "validation", "who?", "person", {"person:0": 1}),
         Question("q3", "plot", "test", "a storm", "project", {"project:4": 1}),
     ]
-    monkeypatch.setattr(
-        "kgss_helpers.runs.epochs.film_exam", lambda edition: SimpleNamespace(questions=tuple(questions))
-    )
-    record = EpochRecorder(tmp_path / "new", graph)
+    exam = SimpleNamespace(
+        questions=tuple(questions), training_graph=graph, newcomer_graph=graph, newcomers=frozenset(),
+        texts=lambda style: documents(graph, style),
+    )  # fmt: skip
+    for module in ("kgss_helpers.runs.epochs", "kgss_helpers.exam.films"):
+        monkeypatch.setattr(f"{module}.film_exam", lambda edition: exam)
+    record = EpochRecorder(tmp_path / "new")
     scores = record(Letters(), 0)
     assert list(scores) == ["plot", "bridges"]
     assert all(0 <= score <= 1 for score in scores.values())

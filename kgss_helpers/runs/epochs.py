@@ -13,12 +13,13 @@ import pandas as pd
 
 from kgss_helpers.exam import film_exam, sit
 from kgss_helpers.exam.films import RUNS_EDITION
+from kgss_helpers.exam.results import ExamResult
 from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.films.roles import SKILLS
-from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.encoder import embed
+from kgss_helpers.question import Split
 from kgss_helpers.space import DAMAGED, SemanticSpace, unit_rows
-from kgss_helpers.text.documents import Style, documents
+from kgss_helpers.text.documents import Style
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -57,26 +58,32 @@ def space_name(epoch: int) -> str:
     return f"epoch {epoch}" if epoch else UNTUNED
 
 
+def sat(space: SemanticSpace, split: Split) -> ExamResult:
+    """What a space of a recorded training scored in the film exam, without joining the session's table."""
+    return sit(space, split=split, questions=film_exam(RUNS_EDITION).questions, edition=RUNS_EDITION)
+
+
 class EpochRecorder:
-    """Embeds the graph and the questions, sits the exam, and keeps the space; made to be called after each epoch.
+    """Embeds the film graph and the questions, sits the exam, and keeps the space; made to be called after each epoch.
+
+    Newcomers are embedded with the others, by their texts; no row that a model learns from knows them.
 
     Args:
         folder: Where ``epoch-0.npz``, ``epoch-1.npz`` and so on are written, whole or not at all.
-        graph: What the model is shown: the training graph.
         style: Which text stands for a node.
         bf16: Compute in bfloat16 where the device does so at speed.
     """
 
-    def __init__(self, folder: Path | str, graph: KnowledgeGraph, style: Style = "name", *, bf16: bool = True) -> None:
-        self.folder, self.bf16 = Path(folder), bf16
-        self.graph, self.texts, self.questions = graph, documents(graph, style), questions_kept()
+    def __init__(self, folder: Path | str, style: Style = "name", *, bf16: bool = True) -> None:
+        self.folder, self.bf16, the_exam = Path(folder), bf16, film_exam(RUNS_EDITION)
+        self.graph, self.texts, self.questions = the_exam.newcomer_graph, the_exam.texts(style), questions_kept()
 
     def __call__(self, model: SentenceTransformer, epoch: int) -> dict[str, float]:
         """Returns nDCG@10 on validation, by family; ``epoch`` is the number of epochs done, 0 for the untuned model."""
         name = space_name(epoch)
         space = embed(model, self.graph, self.texts, self.questions, name=name, bf16=self.bf16)
         space.save(self.folder / f"epoch-{epoch}.npz")
-        result = sit(space, split="validation", graph=self.graph, questions=film_exam(edition=RUNS_EDITION).questions)
+        result = sat(space, "validation")
         return {family: round(float(scores.mean()), 4) for family, scores in result.by_family().items()}
 
 

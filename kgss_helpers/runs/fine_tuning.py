@@ -12,15 +12,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 
-from kgss_helpers import exam
 from kgss_helpers.compute import is_first_process
-from kgss_helpers.exam.films import RUNS_EDITION
 from kgss_helpers.files import write_whole
-from kgss_helpers.runs.epochs import EPOCHS, RECORDED, EpochRecorder, Epochs, compact, gather
+from kgss_helpers.question import Split
+from kgss_helpers.runs.epochs import EPOCHS, RECORDED, EpochRecorder, Epochs, compact, gather, sat
 from kgss_helpers.training.sbert.command import CONFIG, HISTORY, parser, run
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Recording:
     def recorder(self) -> EpochRecorder:
         """Made when it is first needed, since it writes a text for every node."""
         style = "skills" if self.options.rows == "either" else self.options.rows
-        return EpochRecorder(self.spaces, exam.training_graph(edition=RUNS_EDITION), style, bf16=self.options.bf16)
+        return EpochRecorder(self.spaces, style, bf16=self.options.bf16)
 
     def measure(self, model: SentenceTransformer, epoch: int) -> Mapping[str, float]:
         """Returns nDCG@10 on validation, by family."""
@@ -60,14 +59,12 @@ class Recording:
 
 def exam_by_epoch(epochs: Epochs) -> pd.DataFrame:
     """The exam after each epoch: the columns of `ExamResult.summary`, after ``epoch`` and ``split``."""
-    the_exam = exam.film_exam(edition=RUNS_EDITION)
-    graph, questions = the_exam.training_graph, the_exam.questions
-    sat = [
-        exam.sit(space, split=split, graph=graph, questions=questions).summary().assign(epoch=epoch, split=split)
+    summaries = [
+        sat(space, split).summary().assign(epoch=epoch, split=split)
         for epoch, space in enumerate(epochs.spaces)
-        for split in ("validation", "test")
+        for split in get_args(Split)
     ]
-    table = pd.concat(sat, ignore_index=True)
+    table = pd.concat(summaries, ignore_index=True)
     return table[["epoch", "split", *table.columns.drop(["epoch", "split"])]]
 
 
