@@ -1,72 +1,178 @@
-"""Several methods as one: reciprocal rank fusion (Cormack, Clarke and Büttcher 2009). Nothing is tuned or trained.
+"""Several rankings made one: by reciprocal ranks, and by a router that learns whom to believe for which question.
 
-What a method's scores mean does not matter, only who comes before whom: so counts, BM25 and cosines can be joined.
-`reciprocal_rank_fusion` is the sum itself, for arrays of scores; `Fusion` is a method made of methods. It is the plain
-yardstick that a hybrid with weights has to beat.
+Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009) adds 1 / (60 + rank) over the rankings. A router multiplies
+each ranking by a weight first, which depends on what is seen of the question: a mixture of experts (Jacobs et al. 1991)
+whose experts are fixed. Its loss is the cross-entropy of a softmax over candidates (McFadden 1974), so the weights are
+learned from questions whose answers are known, and from nothing else.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.optimize import minimize
 
-from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.protocol import Encoder, Method, require_method, scores_of, sees
-from kgss_helpers.question import Asked
+from kgss_helpers.files import require_file, write_whole
 
-CONSTANT = 60
-"""Of the paper: the larger, the less the first ranks stand out."""
-
-
-def reciprocal_rank_fusion(scores: Sequence[np.ndarray], *, constant: int = CONSTANT) -> np.ndarray:
-    """For each node the sum over methods of 1 / (constant + its rank), equal scores sharing the better rank.
-
-    Args:
-        scores: One array a method, each of shape (questions, nodes); minus infinity means *not found* and adds nothing.
-        constant: How much the first ranks stand out.
-
-    Returns:
-        Shape (questions, nodes); minus infinity for what no method found.
-
-    Raises:
-        ValueError: There are no scores, or their shapes differ.
-    """
-    if not len(scores) or len({np.shape(part) for part in scores}) != 1:
-        shapes = ", ".join(str(np.shape(part)) for part in scores) or "nothing"
-        raise ValueError(f"a fusion needs scores of one shape from at least one method, got {shapes}")
-    total = np.zeros(np.shape(scores[0]))
-    for part in scores:
-        found = np.isfinite(part)
-        total += np.where(found, 1 / (constant + rankdata(-np.asarray(part), method="min", axis=1)), 0)
-    return np.where(total > 0, total, -np.inf)
+RANK_SHIFT = 60.0
+"""Of reciprocal ranks: the larger, the less the first places count more than the next."""
+STEEP = 30.0
+"""Votes are multiplied by this before a softmax over candidates, so that weights near 1 can tell them apart."""
+ROUNDS = 100
+LARGEST = 6.0
+"""No weight is larger than the exponential of this, nor smaller than that of its negative."""
 
 
-class Fusion:
-    """Asks several methods, and joins their rankings among nodes of the type asked for.
+def reciprocal_ranks(scores: np.ndarray, *, shift: float = RANK_SHIFT) -> np.ndarray:
+    """``(shift + 1) / (shift + rank)``: 1 for the best, 0 for what is not found; equal scores share the better rank.
 
     Args:
-        methods: At least two.
-        name: The row in the exam's table.
+        scores: Shape (candidates,); minus infinity means *not found*.
+        shift: Added to every rank.
+    """
+    found = np.isfinite(scores)
+    votes = np.zeros(len(scores))
+    if found.any():
+        ordered = np.sort(scores[found])
+        rank = len(ordered) - np.searchsorted(ordered, scores[found], side="right") + 1
+        votes[found] = (shift + 1) / (shift + rank)
+    return votes
 
-    Raises:
-        ValueError: Fewer than two methods, or something that is none.
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A question with its candidates, for learning.
+
+    Attributes:
+        features: What is seen of the question, shape (features,).
+        votes: Shape (candidates, sources), each from 0 to 1.
+        true: Shape (candidates,): shares of the right answers, summing to 1.
     """
 
-    def __init__(self, methods: Sequence[Method | Encoder], *, name: str = "rank fusion") -> None:
-        if len(methods) < 2:
-            raise ValueError(f"a fusion joins at least two methods, got {len(methods)}")
-        for method in methods:
-            require_method(method)
-        self.methods, self.name = tuple(methods), name
-        self.sees = "; ".join(dict.fromkeys(filter(None, map(sees, methods))))
+    features: np.ndarray
+    votes: np.ndarray
+    true: np.ndarray
 
-    def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
-        """Shape (questions, nodes): the sum of reciprocal ranks, minus infinity for what no method found."""
-        kinds, types = np.unique(graph.nodes["node_type"].to_numpy(dtype=str), return_inverse=True)
-        place = {kind: code for code, kind in enumerate(kinds)}
-        wanted = np.array([place.get(question.node_type or "", -1) for question in questions])
-        allowed = (wanted[:, None] == types) | np.array([question.node_type is None for question in questions])[:, None]
-        asked = [scores_of(method, questions, graph) for method in self.methods]
-        return reciprocal_rank_fusion([np.where(allowed, part, -np.inf) for part in asked])
+
+@dataclass(frozen=True, eq=False)
+class Router:
+    """Weights of sources, as the exponential of a linear function of a question's features.
+
+    Attributes:
+        features: Their names.
+        sources: Their names.
+        table: Shape (features, sources).
+        shift: Of the reciprocal ranks that it was learned with.
+        reader: The model that read the questions it was learned from.
+    """
+
+    features: tuple[str, ...]
+    sources: tuple[str, ...]
+    table: np.ndarray
+    shift: float = RANK_SHIFT
+    reader: str = ""
+
+    @classmethod
+    def equal(cls, features: Sequence[str], sources: Sequence[str], *, shift: float = RANK_SHIFT) -> Self:
+        """Believes all sources alike: reciprocal rank fusion as it was published."""
+        return cls(tuple(features), tuple(sources), np.zeros((len(features), len(sources))), shift)
+
+    def weights(self, features: np.ndarray) -> np.ndarray:
+        """Shape (questions, sources), or (sources,) for one question."""
+        return np.exp(np.clip(features @ self.table, -LARGEST, LARGEST))
+
+    # ---- the file --------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path | str) -> Path:
+        """Writes JSON whole or not at all; returns the path."""
+        rows = {
+            name: [round(float(value), 4) for value in row] for name, row in zip(self.features, self.table, strict=True)
+        }
+        content = {"reader": self.reader, "shift": self.shift, "sources": list(self.sources), "features": rows}
+        lines = json.dumps(content, ensure_ascii=False, indent=1)
+        return write_whole(path, lines + "\n")
+
+    @classmethod
+    def load(cls, path: Path | str, *, features: Sequence[str], sources: Sequence[str], renew: str = "") -> Self:
+        """Reads what `save` wrote.
+
+        Args:
+            path: The file.
+            features: Their names, in the order that the caller computes them.
+            sources: Likewise.
+            renew: The command that makes the file anew; the error names it.
+
+        Raises:
+            FileNotFoundError: There is no file.
+            ValueError: It is damaged, or of other features or sources.
+        """
+        path, remedy = require_file(path), f"; make it anew with {renew}" if renew else ""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            rows, shift, reader = content["features"], float(content["shift"]), str(content["reader"])
+            names, table = tuple(content["sources"]), np.array(list(rows.values()), dtype=float)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path.name} holds no weights of sources ({error}){remedy}") from None
+        if tuple(rows) != tuple(features) or names != tuple(sources):
+            raise ValueError(f"{path.name} has weights for other features or sources than there are now{remedy}")
+        if table.shape != (len(rows), len(names)) or not np.isfinite(table).all() or not shift > 0:
+            raise ValueError(f"{path.name}: a weight is missing or no number{remedy}")
+        return cls(tuple(features), names, table, shift, reader)
+
+
+def learn_router(
+    examples: Sequence[Example],
+    features: Sequence[str],
+    sources: Sequence[str],
+    *,
+    importance: np.ndarray | None = None,
+    ridge: float = 1.0,
+    shift: float = RANK_SHIFT,
+    reader: str = "",
+) -> Router:
+    """The weights that make the right answers likeliest among the candidates.
+
+    Args:
+        examples: Questions whose answers are known; the only thing that is learned from.
+        features: Their names; the first should be 1 for every question.
+        sources: Their names.
+        importance: Of each question, shape (questions,); all alike, if not given.
+        ridge: How much half the sum of squared numbers of the table costs.
+        shift: As the votes were made with.
+        reader: The model's name, kept with the weights.
+
+    Raises:
+        ValueError: There is no example.
+    """
+    if not examples:
+        raise ValueError("there is no question to learn from: each needs a right answer among its candidates")
+    shape = (len(features), len(sources))
+    seen = np.stack([example.features for example in examples])
+    votes = np.concatenate([example.votes for example in examples])
+    true = np.concatenate([example.true for example in examples])
+    sizes = [len(example.votes) for example in examples]
+    begins, of = np.cumsum([0, *sizes[:-1]]), np.repeat(np.arange(len(examples)), sizes)
+    cost_of = np.ones(len(examples)) if importance is None else np.asarray(importance, dtype=float)
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        table = flat.reshape(shape)
+        linear = seen @ table
+        weights = np.exp(np.clip(linear, -LARGEST, LARGEST))
+        scores = STEEP * np.einsum("cs,cs->c", votes, weights[of])
+        scores -= np.maximum.reduceat(scores, begins)[of]
+        likely = np.exp(scores)
+        total = np.add.reduceat(likely, begins)
+        surplus = (likely / total[of] - true) * cost_of[of]
+        cost = float(cost_of @ (np.log(total) - np.add.reduceat(scores * true, begins)))
+        by_weight = STEEP * np.add.reduceat(surplus[:, None] * votes, begins)
+        gradient = seen.T @ (by_weight * weights * (np.abs(linear) < LARGEST)) + ridge * table
+        return cost + ridge * float((table**2).sum()) / 2, gradient.ravel()
+
+    start = np.zeros(shape).ravel()
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ROUNDS}).x
+    return Router(tuple(features), tuple(sources), found.reshape(shape), shift, reader)
