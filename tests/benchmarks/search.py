@@ -154,9 +154,9 @@ CONTENDERS = {
     "FAISS flat": Contender(faiss_flat, "faiss-cpu"),
     "FAISS flat, the type alone": Contender(faiss_of_the_type, "faiss-cpu"),
     "usearch exact, the type alone": Contender(usearch_of_the_type, "usearch"),
-    "qdrant-edge": Contender(qdrant_edge, "qdrant-edge-py"),
     "LanceDB": Contender(lancedb, "lancedb"),
     "Milvus Lite": Contender(milvus_lite, "milvus-lite", 100_000),
+    "qdrant-edge": Contender(qdrant_edge, "qdrant-edge-py"),
 }
 
 
@@ -204,6 +204,25 @@ def measured(name: str, path: Path, k: int, queries: int) -> dict[str, object]:
     }  # fmt: skip
 
 
+def ratios_of(results: list[dict[str, object]]) -> dict[int, float]:
+    """How many times as long FAISS's flat index takes, by number of vectors."""
+    times = {(row["contender"], row["vectors"]): row["milliseconds"] for row in results}
+    pairs = {nodes: (time, times.get(("FAISS flat", nodes))) for (name, nodes), time in times.items()
+             if name == "SemanticSpace"}  # fmt: skip
+    return {nodes: round(peer / taken, 1) for nodes, (taken, peer) in pairs.items() if peer}
+
+
+def keep(options: argparse.Namespace, results: list[dict[str, object]]) -> None:
+    """Writes what is measured so far."""
+    import torch
+
+    kept = {"dimensions": options.dimensions, "share": options.share, "top": options.top,
+            "date": datetime.now(UTC).date().isoformat(), **machine(torch.device("cpu"), bf16=False),
+            "cores": os.cpu_count(), "load_at_the_end": round(os.getloadavg()[0], 1),
+            "FAISS_flat_to_SemanticSpace": ratios_of(results), "results": results}  # fmt: skip
+    write_whole(options.output, json.dumps(kept, indent=2) + "\n")
+
+
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -234,25 +253,14 @@ def main() -> None:
                 if ended.returncode:
                     raise SystemExit(f"{name} failed:\n{ended.stderr}")
                 results.append(found := json.loads(ended.stdout.splitlines()[-1]))
+                if options.output:
+                    keep(options, results)
                 print(f"{nodes:>9,}  {name:32}{found['milliseconds']:9.2f} ms   recall {found['recall']}", flush=True)
             path.unlink()
-    times = {(row["contender"], row["vectors"]): row["milliseconds"] for row in results}
-    ratios = {
-        nodes: round(times["FAISS flat", nodes] / times["SemanticSpace", nodes], 1)
-        for nodes in options.nodes
-        if ("FAISS flat", nodes) in times
-    }
+    ratios = ratios_of(results)
     print(f"FAISS flat takes so many times as long as SemanticSpace: {ratios} (the aim with a million: {AIM})")
     if any(row["recall"] < 1 for row in results if row["contender"] == "SemanticSpace"):
         raise SystemExit("the search of the workbook is not exact")
-    if options.output:
-        import torch
-
-        kept = {"dimensions": options.dimensions, "share": options.share, "top": options.top,
-                "date": datetime.now(UTC).date().isoformat(), **machine(torch.device("cpu"), bf16=False),
-                "cores": os.cpu_count(), "load_at_the_end": round(os.getloadavg()[0], 1),
-                "FAISS_flat_to_SemanticSpace": ratios, "results": results}  # fmt: skip
-        write_whole(options.output, json.dumps(kept, indent=2) + "\n")
 
 
 if __name__ == "__main__":
