@@ -1,0 +1,119 @@
+"""Late interaction: each word of a question looks for its like among a text's words (Khattab and Zaharia 2020).
+
+One vector a text is a summary; here all token vectors of the last layer are kept. It costs a hundred times the memory,
+so it only puts the first answers of another method in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.fields import field_texts
+from kgss_helpers.methods.protocol import Encoder, Method, scores_of
+from kgss_helpers.question import Asked
+from kgss_helpers.space import best, unit_rows
+from kgss_helpers.text.documents import Style
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+class TokenVectors:
+    """The unit vectors of a text's tokens, without the two that frame it; each text is encoded once.
+
+    Args:
+        model: A sentence transformer.
+        batch_size: Texts at a time.
+    """
+
+    def __init__(self, model: SentenceTransformer, *, batch_size: int = 64) -> None:
+        self.model, self.batch_size = model, batch_size
+        self._kept: dict[str, np.ndarray] = {}
+
+    def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """For each text shape (tokens, dimensions), float16: what is compared needs no more."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        if new:
+            found = self.model.encode(
+                new, output_value="token_embeddings", batch_size=self.batch_size, show_progress_bar=False
+            )
+            for text, vectors in zip(new, found, strict=True):
+                tokens = vectors.float().cpu().numpy()
+                self._kept[text] = unit_rows(tokens[1:-1] if len(tokens) > 2 else tokens).astype(np.float16)
+        return [self._kept[text] for text in texts]
+
+
+def max_sim(question: np.ndarray, text: np.ndarray) -> float:
+    """The mean over a question's tokens of the largest cosine with a text's token.
+
+    Args:
+        question: Unit vectors, shape (tokens, dimensions).
+        text: Unit vectors, shape (tokens, dimensions).
+    """
+    if not len(question) or not len(text):
+        return 0.0
+    return float((question.astype(np.float32) @ text.astype(np.float32).T).max(axis=1).mean())
+
+
+class LateInteraction:
+    """Puts the first answers of another method in the order of their token-wise likeness to the question.
+
+    A question that starts from a node is left as the other method answers it.
+
+    Args:
+        first: Finds the candidates.
+        model: Gives tokens their vectors.
+        fields: The texts of a node, as for `kgss_helpers.methods.fields.Fields`; their likenesses are added.
+        depth: How many candidates are put in order.
+        share: Of the likeness in the new score; the rest is the other method's score, both scaled from 0 to 1.
+        name: The row in the exam's table.
+    """
+
+    def __init__(
+        self,
+        first: Method | Encoder,
+        model: SentenceTransformer,
+        *,
+        fields: Sequence[Style | str] = ("description", "skills"),
+        depth: int = 50,
+        share: float = 0.5,
+        name: str = "",
+    ) -> None:
+        if not 0 <= share <= 1 or depth < 1:
+            raise ValueError(f"share must lie between 0 and 1 and depth not below 1, found {share} and {depth}")
+        self.first, self.tokens, self.fields = first, TokenVectors(model), tuple(fields)
+        self.depth, self.share = depth, share
+        self.name = name or f"{first.name}, late interaction"
+        self.sees = f"texts of nodes, word by word: {', '.join(self.fields)}"
+
+    def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
+        """Shape (questions, nodes); what is not among the candidates keeps its order behind them."""
+        scores = np.array(scores_of(self.first, questions, graph))
+        texts = [field_texts(graph, field) for field in self.fields]
+        types = graph.nodes["node_type"].to_numpy()
+        for row, question in enumerate(questions):
+            if question.anchor:
+                continue
+            possible = np.full(len(types), True) if question.node_type is None else types == question.node_type
+            found = best(np.where(possible, scores[row], -np.inf), self.depth)
+            if len(found) > 1:
+                scores[row, found] = self._in_order(question.text, [[text[at] for text in texts] for at in found],
+                                                    scores[row, found])  # fmt: skip
+        return scores
+
+    def _in_order(self, asked: str, texts: list[list[str]], before: np.ndarray) -> np.ndarray:
+        """New scores of the candidates, all above the last one's old score."""
+        words = self.tokens([asked])[0]
+        likeness = np.array([sum(max_sim(words, one) for one in self.tokens(some)) for some in texts])
+        mixed = self.share * _scaled(likeness) + (1 - self.share) * _scaled(before)
+        return before.min() + 1e-6 + mixed
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """From 0 to 1, shape as before; all 0 where all are the same."""
+    spread = np.ptp(values)
+    return (values - values.min()) / spread if spread else np.zeros(len(values))
