@@ -69,6 +69,7 @@ class LateInteraction:
         model: Gives tokens their vectors.
         fields: The texts of a node, as for `kgss_helpers.methods.fields.Fields`; their likenesses are added.
         depth: How many candidates are put in order.
+        node_types: Only questions for these types are put in order; all, if not given.
         share: Of the likeness in the new score; the rest is the other method's score, both scaled from 0 to 1.
         name: The row in the exam's table.
     """
@@ -80,13 +81,14 @@ class LateInteraction:
         *,
         fields: Sequence[Style | str] = ("description", "skills"),
         depth: int = 50,
+        node_types: Sequence[str] | None = None,
         share: float = 0.5,
         name: str = "",
     ) -> None:
         if not 0 <= share <= 1 or depth < 1:
             raise ValueError(f"share must lie between 0 and 1 and depth not below 1, found {share} and {depth}")
         self.first, self.tokens, self.fields = first, TokenVectors(model), tuple(fields)
-        self.depth, self.share = depth, share
+        self.depth, self.share, self.node_types = depth, share, node_types
         self.name = name or f"{first.name}, late interaction"
         self.sees = f"texts of nodes, word by word: {', '.join(self.fields)}"
 
@@ -96,7 +98,7 @@ class LateInteraction:
         texts = [field_texts(graph, field) for field in self.fields]
         types = graph.nodes["node_type"].to_numpy()
         for row, question in enumerate(questions):
-            if question.anchor:
+            if question.anchor or (self.node_types is not None and question.node_type not in self.node_types):
                 continue
             possible = np.full(len(types), True) if question.node_type is None else types == question.node_type
             found = best(np.where(possible, scores[row], -np.inf), self.depth)
