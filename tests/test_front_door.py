@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 from kgss_helpers.frontdoor import budget, cli, environment, export, install, lock, notebooks, pythons
 from kgss_helpers.frontdoor.environment import FrontDoorError, Installed, Pin
@@ -125,7 +126,7 @@ def test_states_of_a_virtual_environment(tmp_path: Path, windows: bool) -> None:
     assert environment.venv_state(folder, windows) == "unfinished"
     record = folder / ("Lib" if windows else "lib/python3.11") / "site-packages" / "pip-23.2.dist-info" / "RECORD"
     record.parent.mkdir(parents=True)
-    record.touch()
+    record.write_text("pip,,\n")
     assert environment.venv_state(folder, windows) == "ready"
 
 
@@ -623,26 +624,81 @@ def test_a_notebook_within_its_limit_is_shown_beside_its_budget(tmp_path: Path) 
 # ------------------------------------------------------------------------------------------------------------ exports
 
 
-def test_pages_and_slides_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "ROOT", tmp_path)
+FIGURE = {"data": [{"y": [1, 2]}], "layout": {"title": {"text": "A <b>line</b>"}}}
+
+
+def shown(tmp_path: Path, name: str, formula: str = "$x^2$") -> Path:
+    """A notebook with a formula, a described picture, an interactive figure and a solution, executed."""
+    v4 = nbformat.v4
+    picture = v4.new_output("display_data", {"image/png": "AAAA", "text/plain": "alt"})
+    picture.metadata = {"image/png": {"alt": 'A "square" & more'}}
+    figure = v4.new_output("display_data", {"application/vnd.plotly.v1+json": FIGURE})
+    notebook = tiny("6 * 7", "figure", "secret = 1")
+    notebook.cells[0].source += f"\n\nA formula: {formula}"
+    notebook.cells[1].outputs = [picture]
+    notebook.cells[2].outputs = [figure]
+    notebook.cells[3].metadata.tags = ["solution"]
+    return written(tmp_path / name, notebook)
+
+
+def test_pages_and_slides_need_nothing_from_the_web(tmp_path: Path) -> None:
+    path = shown(tmp_path, "03_tiny.ipynb")
+    assert export.export_html([path], folder=tmp_path / "html") == 0
+    assert export.export_slides([path], whole=False, folder=tmp_path / "slides") == 0
+    for page in (tmp_path / "html" / "03_tiny.html", tmp_path / "slides" / "03_tiny.slides.html"):
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        used = [tag.get("src") or tag.get("href") for tag in soup.select("script[src], link[href], img[src]")]
+        assert used
+        for address in used:
+            assert address.startswith("data:") or (page.parent / address).is_file(), address
+        assert [image["alt"] for image in soup.select("img")] == ["x^2", 'A "square" & more']
+        (data,) = [json.loads(script.string) for script in soup.select(".kgss-plotly script")]
+        assert data == FIGURE
+        assert soup.select_one(".kgss-plotly")["aria-label"] == "A <b>line</b>"
+        (solution,) = soup.select("details.kgss-solution")
+        assert "open" not in solution.attrs
+        assert "secret" in solution.get_text()
+    assert (tmp_path / "slides" / "assets" / "LICENSE-reveal.txt").is_file()
+
+
+def test_without_figures_no_drawing_library_is_copied(tmp_path: Path) -> None:
     path = written(tmp_path / "00_tiny.ipynb", tiny("6 * 7"))
-    assert export.export_html([path], as_is=True, folder=tmp_path / "html") == 0
-    assert '<a href="00_tiny.html">Tiny</a>' in (tmp_path / "html" / "index.html").read_text()
-    reveal = tmp_path / "reveal"
-    (reveal / "dist").mkdir(parents=True)
-    (reveal / "dist" / "reveal.js").touch()
-    assert export.export_slides([path], True, str(reveal), show=False, folder=tmp_path / "slides") == 0
-    page = (tmp_path / "slides" / "00_tiny.slides.html").read_text(encoding="utf-8")
-    assert "reveal.js/dist/reveal" in page
-    assert "unpkg.com/reveal" not in page
-    assert (tmp_path / "slides" / "reveal.js" / "dist" / "reveal.js").exists()
-    with pytest.raises(FrontDoorError, match="holds no reveal"):
-        export.own_reveal(str(tmp_path / "html"), tmp_path)
+    assert export.export_slides([path], whole=False, folder=tmp_path) == 0
+    assert not (tmp_path / "assets" / "plotly.min.js").exists()
 
 
-def test_exports_ask_for_figures_that_carry_their_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KGSS_PLOTLY_RENDERER", "")
-    path = written(tmp_path / "00_tiny.ipynb", tiny("import os; os.environ['KGSS_PLOTLY_RENDERER']"))
-    notebook = export.prepared(path, as_is=False)
-    assert notebook.cells[1].outputs[0].data["text/plain"] == repr(export.RENDERER)
-    assert json.loads(path.read_text())["cells"][1]["outputs"] == []  # the file itself stays
+def test_the_index_counts_as_the_files_do() -> None:
+    page = export.index_page({"02_a.html": "A <b>", "10_b.html": "B"})
+    assert '<li value="2"><a href="02_a.html">A &lt;b&gt;</a></li>' in page
+    assert '<li value="10"><a href="10_b.html">B</a></li>' in page
+
+
+def test_a_formula_that_cannot_be_drawn_is_named(tmp_path: Path) -> None:
+    path = shown(tmp_path, "00_tiny.ipynb", formula=r"$\nonsense{x}$")
+    with pytest.raises(FrontDoorError, match=r"formula \$\\nonsense\{x\}\$ cannot be drawn; say it with simpler signs"):
+        export.export_html([path], folder=tmp_path)
+
+
+def test_one_deck_of_several_notebooks_keeps_their_order_and_titles(tmp_path: Path) -> None:
+    paths = [shown(tmp_path, name) for name in ("02_tiny.ipynb", "11_tiny.ipynb")]
+    assert export.export_slides(paths, whole=True, folder=tmp_path) == 0
+    soup = BeautifulSoup((tmp_path / "seminar.slides.html").read_text(encoding="utf-8"), "html.parser")
+    titles = [section["data-notebook"] for section in soup.select("section[data-notebook]")]
+    assert list(dict.fromkeys(titles)) == ["02 · Tiny", "11 · Tiny"]
+
+
+def test_slides_without_a_number_are_one_deck_and_nothing_is_executed_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, dict[str, object]]] = []
+    monkeypatch.setattr(export, "export_slides", lambda paths, **options: calls.append((len(paths), options)) or 0)
+    assert cli.slides(cli.parse(["slides"])) == 0
+    assert cli.slides(cli.parse(["slides", "01", "--execute", "--show"])) == 0
+    everything = len(notebooks.all_notebooks())
+    assert calls[0] == (everything, {"whole": True, "anew": False, "show": False})
+    assert calls[1] == (1, {"whole": False, "anew": True, "show": True})
+
+
+def test_what_is_executed_anew_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = written(tmp_path / "00_tiny.ipynb", tiny("6 * 7"))
+    assert export.prepared(path, anew=False).cells[1].outputs == []
+    assert export.prepared(path, anew=True).cells[1].outputs[0].data["text/plain"] == "42"
+    assert json.loads(path.read_text())["cells"][1]["outputs"] == []

@@ -30,14 +30,14 @@ The first start makes an environment in .venv (a few minutes, 2 to 3 GB) unless 
 ones take seconds. Nothing is installed into an environment of yours unless you say so with 'install --here'.
 """
 SLIDES = """\
-Without --reveal the slides load reveal.js from the web when they are shown, and formulas load MathJax. For a hall
-without network get a copy beforehand ('npm pack reveal.js@4', then unpack it) and give its folder with --reveal.
-Presenting in JupyterLab itself ('lab') needs no network, and its widgets are alive; on slides they are text.
+Without a number one deck of all notebooks in order, with numbers one deck for each. Outputs are taken as committed.
+The slides need no network: reveal.js, plotly and what else they use lie beside them. What a notebook shows is fitted
+into 1280 x 720 when the deck opens. Widgets become text, since they need a kernel: present in the lab to use them.
 """
 HTML = """\
-Executes each notebook so that interactive figures carry their own drawing library (about 5 MB a page), and writes
-build/html with an index. Figures and text need no network; formulas load MathJax from the web. Widgets become text:
-they need a kernel.
+Writes build/html with an index. Outputs are taken as committed. The pages need no network: what they use lies beside
+them, and interactive figures stay interactive. Solutions are closed until opened. Widgets become text: they need a
+kernel.
 """
 
 EXAM = """\
@@ -89,13 +89,12 @@ def build_parser() -> argparse.ArgumentParser:
     way.add_argument("--clean", action="store_true", help="only clean the metadata, without executing")
     add("exam", "print the exam's table, as recorded").epilog = EXAM
     slides = add("slides", "write notebooks as slides (build/slides)", SLIDES)
-    slides.add_argument("names", nargs="*", help="such as 01; all if none is named")
-    slides.add_argument("--as-is", action="store_true", help="take the committed outputs; interactive figures stay out")
-    slides.add_argument("--reveal", metavar="FOLDER", help="a copy of reveal.js to put beside the slides")
+    slides.add_argument("names", nargs="*", help="such as 01; one deck of all if none is named")
+    slides.add_argument("--execute", action="store_true", help="execute anew instead of taking the committed outputs")
     slides.add_argument("--show", action="store_true", help="open the first one in the browser")
     html = add("html", "write notebooks as web pages (build/html)", HTML)
     html.add_argument("names", nargs="*", help="such as 01; all if none is named")
-    html.add_argument("--as-is", action="store_true", help="take the committed outputs; interactive figures stay out")
+    html.add_argument("--execute", action="store_true", help="execute anew instead of taking the committed outputs")
     only_install = add("install", "install what is pinned and do nothing else")
     only_install.add_argument("--here", action="store_true", help="into the running Python's environment, not .venv")
     only_install.add_argument(
@@ -131,7 +130,7 @@ def enter(options: argparse.Namespace, arguments: Sequence[str]) -> int | None:
         None when that is this very process; the exit status when another Python has done the work.
     """
     if options.no_install:
-        return None
+        return None  # the user's word is taken for it; `install` alone looks whether it is so
     extras = tuple(getattr(options, "extras", ())) or EXTRAS.get(options.command, ())
     in_venv, here = environment.in_own_venv(), getattr(options, "here", False)
     pins, installed = environment.read_pins(), environment.installed_packages()
@@ -153,6 +152,7 @@ def enter(options: argparse.Namespace, arguments: Sequence[str]) -> int | None:
         )
     if environment.venv_state() != "ready":
         install.check_space(environment.VENV, install.NEEDS["cpu"])
+        install.check_path(environment.VENV, install.choose_build(options.torch))
     environment.make_venv()
     python = environment.venv_python(environment.VENV)
     return run([str(python), "-m", "kgss_helpers", *arguments], child_variables(quiet=False))
@@ -220,7 +220,8 @@ def slides(options: argparse.Namespace) -> int:
     from kgss_helpers.frontdoor import export
     from kgss_helpers.frontdoor.notebooks import named_notebooks
 
-    return export.export_slides(named_notebooks(options.names), options.as_is, options.reveal, options.show)
+    paths = named_notebooks(options.names)
+    return export.export_slides(paths, whole=not options.names, anew=options.execute, show=options.show)
 
 
 def html(options: argparse.Namespace) -> int:
@@ -228,7 +229,7 @@ def html(options: argparse.Namespace) -> int:
     from kgss_helpers.frontdoor import export
     from kgss_helpers.frontdoor.notebooks import named_notebooks
 
-    return export.export_html(named_notebooks(options.names), options.as_is)
+    return export.export_html(named_notebooks(options.names), options.execute)
 
 
 def lock(options: argparse.Namespace) -> int:
@@ -239,7 +240,14 @@ def lock(options: argparse.Namespace) -> int:
 
 
 def only_install(options: argparse.Namespace) -> int:
-    """Say that the environment is ready, which `enter` has made sure of."""
+    """Say that the environment is ready, which `enter` has made sure of unless nothing was to be installed."""
+    declared = environment.read_declared(options.extras)
+    lacks = environment.missing_packages(declared, environment.read_pins(), environment.installed_packages())
+    if lacks:
+        raise FrontDoorError(
+            f"Not ready: {sys.prefix} lacks what is pinned ({install.summary(lacks)}). Run the command without "
+            "--no-install."
+        )
     say(f"Ready: {sys.prefix}")
     return 0
 
@@ -270,6 +278,11 @@ def main(arguments: Sequence[str]) -> int:
         return COMMANDS[options.command](options) if status is None else status
     except FrontDoorError as error:
         say(str(error))
+        return 1
+    except OSError as error:
+        if (sentence := environment.in_words(error)) is None:
+            raise
+        say(sentence)
         return 1
     except KeyboardInterrupt:
         say("\nStopped. The same command goes on where this one ended.")

@@ -1,4 +1,4 @@
-"""The colours of Okabe and Ito (2008), told apart with any colour vision, a grey that is readable on white, contrast."""
+"""The colours of Okabe and Ito (2008), told apart with any colour vision, a grey readable on white, and contrast."""
 
 from __future__ import annotations
 
