@@ -56,7 +56,7 @@ def made_of(graph: KnowledgeGraph, **settings_of_it):
 
 
 @pytest.mark.filterwarnings("ignore:the exam of random")
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graph=graphs(), seed=st.integers(0, 5))
 def test_no_fact_that_is_asked_about_is_in_what_a_method_sees(graph: KnowledgeGraph, seed: int) -> None:
     made = made_of(graph, seed=seed)
@@ -80,7 +80,7 @@ def test_no_fact_that_is_asked_about_is_in_what_a_method_sees(graph: KnowledgeGr
 
 
 @pytest.mark.filterwarnings("ignore:the exam of random")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graph=graphs(), seed=st.integers(0, 5))
 def test_counted_answers_are_those_that_the_visible_graph_proves(graph: KnowledgeGraph, seed: int) -> None:
     made = made_of(graph, seed=seed)
