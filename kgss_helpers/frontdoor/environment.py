@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,19 @@ PROJECT = "kgss-helpers"
 
 class FrontDoorError(Exception):
     """Something a person must know or do; the message is all that is shown."""
+
+
+def in_words(error: OSError) -> str | None:
+    """Say what to do about a full disk or a folder that cannot be written to; None for any other error."""
+    what = error.filename or error.strerror
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full ({what}). Free some space, then run the same command again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"Nothing can be written here: {what}. Close what still uses it (a JupyterLab, say); if the folder belongs "
+            "to somebody else or is for reading only, copy the workbook into one of yours and run the command there."
+        )
+    return None
 
 
 def say(text: str) -> None:
@@ -99,15 +114,48 @@ class Installed:
 def installed_packages(root: Path = ROOT) -> dict[str, Installed]:
     """Return what this interpreter could import, by canonical name.
 
-    A build leaves metadata beside the sources, which can be on the path as well: that proves no installation.
+    A build leaves metadata beside the sources, which can be on the path as well: that proves no installation. Nor do
+    those of a package that was installed or removed by half.
     """
     importlib.invalidate_caches()
     found: dict[str, Installed] = {}
     for package in importlib.metadata.distributions():
+        lies_in = getattr(package, "_path", None)  # private, but pip asks for it in the same way
+        if isinstance(lies_in, Path) and is_broken_off(lies_in):
+            continue
         name = package.metadata["Name"]
         if name and canonical(name) not in found and Path(str(package.locate_file(""))).resolve() != root:
             found[canonical(name)] = Installed(package.version, tuple(package.requires or ()))
     return found
+
+
+def is_broken_off(metadata: Path) -> bool:
+    """Tell whether the folder of a package's metadata, `NAME-VERSION.dist-info`, is what a killed pip left behind.
+
+    pip writes RECORD last, and what it is about to remove it first renames to begin with '~'. Other installers (a
+    system's) leave RECORD out; their INSTALLER names them.
+    """
+    if metadata.suffix != ".dist-info":
+        return False
+    if metadata.name.startswith("~"):
+        return True
+    record, installer = metadata / "RECORD", metadata / "INSTALLER"
+    if record.is_file() and record.stat().st_size:
+        return False
+    others = installer.is_file() and installer.read_text(encoding="utf-8", errors="replace").strip()
+    return not others or others in ("pip", "uv")
+
+
+def clear_leftovers(site_packages: Path) -> list[str]:
+    """Remove what a killed pip left in a folder of packages, since it blocks every later pip; returns what that was."""
+    halves = [path for path in site_packages.glob("*.dist-info") if is_broken_off(path)]
+    leftovers = sorted({*halves, *site_packages.glob("~*")})
+    for path in leftovers:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [path.name for path in leftovers]
 
 
 def missing_packages(declared: Iterable[str], pins: Mapping[str, Pin], installed: Mapping[str, Installed]) -> list[str]:
@@ -170,38 +218,56 @@ def choose(
     return "this" if isolated or not extras_lack else ".venv"
 
 
+def site_packages_of(folder: Path, windows: bool = os.name == "nt") -> list[Path]:
+    """Return where the packages of a virtual environment lie; nothing where there is none yet."""
+    return list(folder.glob(("Lib" if windows else "lib/python*") + "/site-packages"))
+
+
 def venv_state(folder: Path = VENV, windows: bool = os.name == "nt") -> str:
-    """Return 'ready', 'absent', 'broken' (its Python is gone) or 'unfinished' (no pip yet) for a folder."""
+    """Return 'ready', 'absent', 'broken' (its Python is gone) or 'unfinished' (no whole pip yet) for a folder."""
     if not folder.exists():
         return "absent"
     if not venv_python(folder, windows).exists():
         return "broken"
-    # pip writes its own RECORD last.
-    pattern = ("Lib" if windows else "lib/python*") + "/site-packages/pip-*.dist-info/RECORD"
-    return "ready" if any(folder.glob(pattern)) else "unfinished"
+    pips = [found for packages in site_packages_of(folder, windows) for found in packages.glob("pip-*.dist-info")]
+    return "unfinished" if all(map(is_broken_off, pips)) else "ready"
 
 
 def make_venv(folder: Path = VENV) -> None:
-    """Create the virtual environment, or repair one that an interrupted start left behind."""
+    """Create the virtual environment, or repair one that an interrupted start left behind.
+
+    Raises:
+        FrontDoorError: It cannot be made, or is still not ready afterwards.
+    """
     state = venv_state(folder)
     if state == "ready":
         return
-    if state == "broken":
+    if state == "absent":
+        say(f"Making a virtual environment in {folder.name} with Python {sys.version.split()[0]}.")
+    elif state == "broken":
         say(f"The Python of {folder.name} is no longer there: making the environment anew.")
     else:
-        say(f"Making a virtual environment in {folder.name} with Python {sys.version.split()[0]}.")
+        say(f"{folder.name} broke off before it was complete: mending it.")
+        for packages in site_packages_of(folder):
+            clear_leftovers(packages)  # else `ensurepip` takes half a pip for a whole one, at this and every start
     command = [sys.executable, "-m", "venv", *(["--clear"] if state == "broken" else []), str(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if result.returncode:
-        output = result.stdout + result.stderr
-        if "ensurepip" in output:
-            raise FrontDoorError(
-                "This Python cannot make virtual environments. On Debian and Ubuntu: 'sudo apt install python3-venv', "
-                "then run the same command again."
-            )
-        if "No space left" in output:
-            raise FrontDoorError(f"The disk is full: free some space for {folder}, then run the same command again.")
-        raise FrontDoorError(f"No virtual environment could be made in {folder}:\n{output.strip()}")
+        raise FrontDoorError(_why_no_venv(folder, result.stdout + result.stderr))
+    if venv_state(folder) != "ready":
+        raise FrontDoorError(f"{folder} cannot be mended: delete this folder, then run the same command again.")
+
+
+def _why_no_venv(folder: Path, output: str) -> str:
+    if "ensurepip" in output:
+        return (
+            "This Python cannot make virtual environments. On Debian and Ubuntu: 'sudo apt install python3-venv', "
+            "then run the same command again."
+        )
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        if f"[Errno {number}]" in output or os.strerror(number) in output:
+            return str(in_words(OSError(number, os.strerror(number), str(folder))))
+    return f"No virtual environment could be made in {folder}:\n{output.strip()}"
 
 
 def child_variables(quiet: bool, environ: Mapping[str, str] | None = None) -> dict[str, str]:

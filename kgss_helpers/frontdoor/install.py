@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
 import ssl
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +21,9 @@ from kgss_helpers.frontdoor.environment import (
     ROOT,
     FrontDoorError,
     Installed,
+    clear_leftovers,
     installed_packages,
+    is_isolated,
     missing_packages,
     read_declared,
     read_pins,
@@ -34,6 +39,19 @@ INDEX_PATIENCE = 5.0  # seconds
 # What an installation takes at its peak, pip's downloads included.
 GIGABYTE = 1e9
 NEEDS = {"cpu": 4.0, "cuda": 11.0, "small": 0.7}
+
+# What Windows allows a path unless long paths are on, and the longest one of an installed file below the environment's
+# folder: a licence within a licence within torch. A test measures it again.
+WINDOWS_PATH = 259
+LONGEST_FILE = {"cpu": 185, "cuda": 191}
+
+# The only pinned package without a ready build somewhere: on Linux for ARM it is compiled, and what it compiles is C of
+# before C23, which is what GCC reads from its version 15 on.
+COMPILED = "pytrec-eval-terrier"
+OLDER_C = "-std=gnu17"
+
+# Wishes of the user that would send packages elsewhere than into the environment that is to be filled, or nowhere.
+ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_PYTHON", "PIP_DOWNLOAD")
 
 # Up to so many missing packages are named; more is a first installation.
 FEW = 5
@@ -158,14 +176,25 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "This Python is managed by the operating system and must not be installed into: run without '--here'.",
     ),
     (
-        ("Permission denied", "[Errno 13]", "[WinError 5]", "[WinError 32]"),
+        ("[WinError 206]", "File name too long", "filename or extension is too long"),
+        "A path is too long for this system: move the workbook to a folder near the top of the disk, then run the same "
+        "command again.",
+    ),
+    (
+        ("Permission denied", "[Errno 13]", "[WinError 5]", "[WinError 32]", "Read-only file system", "[Errno 30]"),
         "A file could not be written. Close a JupyterLab that still runs from this environment, check that the folder "
-        "is yours, then run the same command again.",
+        "is yours and not for reading only, then run the same command again.",
     ),
     (
         ("No matching distribution found", "Could not find a version that satisfies"),
         "Some package has no build for this Python on this system (PyTorch has none for Intel Macs, 32 bits, or macOS "
         "before 14). Try another Python from 3.11 to 3.13, or the workbook on Binder.",
+    ),
+    (
+        ("Failed building wheel for pytrec", "Failed to build 'pytrec", "Failed to build pytrec", "projects (pytrec"),
+        f"{COMPILED} has no ready build for this system and could not be compiled. It takes a C compiler and Python's "
+        "headers ('sudo apt install build-essential python3-dev' on Debian and Ubuntu), a network, and C of before "
+        f"C23 ('export CFLAGS={OLDER_C}'). Then run the same command again.",
     ),
     (
         ("Failed building wheel", "Failed to build", "error: command"),
@@ -184,13 +213,93 @@ def explain(output: str) -> str:
     return "pip failed, and its own words above are all that is known."
 
 
+def is_arm_linux(system: str = sys.platform, machine: str | None = None) -> bool:
+    """Tell whether this is Linux on a 64-bit ARM."""
+    return system == "linux" and (machine or platform.machine()) in ("aarch64", "arm64")
+
+
+def pip_variables(
+    environ: Mapping[str, str] | None = None, *, isolated: bool | None = None, arm: bool | None = None
+) -> dict[str, str]:
+    """Return the environment variables for pip: a virtual environment is filled, whatever else the user's settings say.
+
+    Args:
+        environ: what to start from; this process's variables by default.
+        isolated: the running environment is a virtual or conda one; found out by default.
+        arm: this is Linux on ARM; found out by default.
+    """
+    variables = dict(os.environ if environ is None else environ)
+    if is_isolated() if isolated is None else isolated:
+        variables = {name: value for name, value in variables.items() if name not in ELSEWHERE}
+        variables["PIP_USER"] = "0"  # not only left out, because a configuration file may ask for it too
+    if (is_arm_linux() if arm is None else arm) and "-std=" not in variables.get("CFLAGS", ""):
+        variables["CFLAGS"] = f"{variables.get('CFLAGS', '')} {OLDER_C}".strip()
+    return variables
+
+
+def check_compiler(missing: Sequence[str], arm: bool | None = None, which: Callable = shutil.which) -> None:
+    """Refuse to begin on Linux on ARM what ends where one package has to be compiled and there is no compiler.
+
+    Args:
+        missing: what has to be installed, as `missing_packages` says it.
+        arm: this is Linux on ARM; found out by default.
+        which: finds a program by name, as `shutil.which` does.
+    """
+    needed = any(problem.partition(" ")[0] == COMPILED for problem in missing)
+    if needed and (is_arm_linux() if arm is None else arm) and not any(map(which, ("cc", "gcc", "clang"))):
+        raise FrontDoorError(
+            f"On Linux on ARM one package, {COMPILED}, is compiled during the installation, and there is no C "
+            "compiler here: install one with Python's headers ('sudo apt install build-essential python3-dev' on "
+            "Debian and Ubuntu), then run the same command again."
+        )
+
+
+def allows_long_paths() -> bool:
+    """Ask Windows whether paths may be longer than 259 letters."""
+    import winreg
+
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+            return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    except OSError:
+        return False
+
+
+def check_path(
+    folder: Path | str, build: str, windows: bool = os.name == "nt", long_paths: Callable[[], bool] = allows_long_paths
+) -> None:
+    """Refuse to begin what Windows could not unpack, since the paths would be too long.
+
+    Args:
+        folder: the environment's.
+        build: 'cpu' or 'cuda', of torch.
+        windows: whether this is Windows.
+        long_paths: tells whether it allows long paths.
+    """
+    room = WINDOWS_PATH - 1 - LONGEST_FILE[build]
+    if windows and len(str(folder)) > room and not long_paths():
+        raise FrontDoorError(
+            f"The path of {folder} has {len(str(folder))} letters. Windows leaves room for {room}, because some files "
+            "in it have long names. Move the workbook to a folder such as C:\\kgss, or allow long paths (as an "
+            "administrator in PowerShell: Set-ItemProperty "
+            r"HKLM:\SYSTEM\CurrentControlSet\Control\FileSystem LongPathsEnabled 1), "
+            "then run the same command again."
+        )
+
+
 def pip(arguments: Sequence[str], command: Sequence[str] = PIP) -> tuple[int, str]:
     """Run `pip install`, show one line of progress on a terminal, and return its exit status and its output."""
     terminal = sys.stderr.isatty()
     lines: list[str] = []
     full = [*command, "install", "--progress-bar", "off", "--no-input", *arguments]
     with subprocess.Popen(
-        full, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+        full,
+        cwd=ROOT,
+        env=pip_variables(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
     ) as child:
         assert child.stdout is not None
         for line in child.stdout:
@@ -254,7 +363,8 @@ def ensure_installed(
     """Install what the running environment lacks; returns whether anything had to be done.
 
     Whether something is missing is read from the installed packages' own metadata, in about 0.2 s. That survives
-    an interrupted installation and packages changed by hand, where a note of 'already done' would not.
+    an interrupted installation and packages changed by hand, where a note of 'already done' would not. What was broken
+    off within a package is removed first, because pip would take it for the whole.
 
     Args:
         extras: the groups of pyproject.toml that are needed besides the dependencies.
@@ -271,6 +381,11 @@ def ensure_installed(
     if not missing and not wrong_build:
         return False
     build = choose_build(request) if torch_missing or wrong_build else "cpu"
+    check_path(sys.prefix, build)
+    check_compiler(missing)
+    for packages in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        if left := clear_leftovers(Path(packages)):
+            say(f"Removing what an interrupted installation left by half: {summary(left)}.")
     check_space(Path(sys.prefix), NEEDS[build] if torch_missing or wrong_build else NEEDS["small"])
     if wrong_build:
         # pip takes two builds of one version for the same thing and would keep the old one.
