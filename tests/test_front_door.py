@@ -539,6 +539,17 @@ def test_what_is_not_executed_or_not_clean_is_named(tmp_path: Path) -> None:
     assert notebooks.check_all([path]) == 0
 
 
+def test_a_solution_that_stands_open_is_named(tmp_path: Path) -> None:
+    notebook = notebooks.cleaned(tiny("1"))
+    notebook.cells[1].execution_count, notebook.cells[1].metadata.tags = 1, ["solution"]
+    (problem,) = notebooks.problems_of(written(tmp_path / "00_tiny.ipynb", notebook))[:1]
+    assert problem == "cell 2 of 2 (`1`) is a solution that stands open; collapse its code"
+    notebook.cells[1].metadata.jupyter = {"source_hidden": True}
+    path = written(tmp_path / "00_tiny.ipynb", notebook)
+    assert notebooks.clean_all([path]) == 0
+    assert notebooks.problems_of(path) == []
+
+
 def test_notebooks_are_found_by_number_name_or_path(tmp_path: Path) -> None:
     for name in ("00_start.ipynb", "01_graph.ipynb", "scratch.ipynb"):
         written(tmp_path / name, tiny())

@@ -89,6 +89,11 @@ def cell_name(notebook: Any, index: int) -> str:
     return f"cell {index + 1} of {len(notebook['cells'])} (`{lines[0][:60] if lines else ''}`)"
 
 
+def is_collapsed(cell: Any) -> bool:
+    """Tell whether JupyterLab shows a cell's code only when asked to, also after all cells were run."""
+    return bool(cell["metadata"].get("jupyter", {}).get("source_hidden"))
+
+
 def problems_of(path: Path) -> list[str]:
     """Say what keeps a committed notebook from being executed and clean; empty when it is both."""
     notebook, text = read(path), path.read_text(encoding="utf-8")
@@ -105,6 +110,8 @@ def problems_of(path: Path) -> list[str]:
         errors = [output for output in cell["outputs"] if output["output_type"] == "error"]
         if errors and "raises-exception" not in cell["metadata"].get("tags", []):
             problems.append(f"{cell_name(notebook, index)} ended in {errors[0]['ename']}")
+        if "solution" in cell["metadata"].get("tags", []) and not is_collapsed(cell):
+            problems.append(f"{cell_name(notebook, index)} is a solution that stands open; collapse its code")
     if text != as_text(cleaned(notebook)):
         problems.append("its metadata is not clean")
     if (size := len(text.encode("utf-8"))) > LARGEST:
