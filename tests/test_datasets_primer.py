@@ -67,12 +67,42 @@ def test_a_well_formed_folder_is_read(folder: Path) -> None:
         ("pairs", "held out,q,r", "test,q,r", "pairs.csv, line 3: split"),
         ("triplets", "negative", "wrong", "no column 'negative'"),
         ("pairs", "held out,q,r", "held out,q,a", "'a' stands in training rows and in held-out rows"),
+        ("sts", "train,a,b,0.5", "train,a,b,nan", "sts.csv, line 2: score is 'nan'"),
+        ("sts", "train,a,b,0.5", "train,a,b,inf", "sts.csv, line 2: score is 'inf'"),
+        ("sts", "train,a,b,0.5", "train,a,b", "sts.csv, line 2: 3 fields, and the header has 4"),
+        ("sts", "train,a,b,0.5", "train,a,b,0.5,c", "sts.csv, line 2: 5 fields, and the header has 4"),
+        ("sts", "held out,c,d,1", "\n\nheld out,c,d,9", "sts.csv, line 5: score is '9'"),
+        ("pairs", "held out,q,r", 'held out,"q,r', r"pairs.csv, from line 3: it is no CSV \(unexpected end"),
+        ("pairs", "held out,q,r\n", "", "pairs.csv has no row whose split is 'held out'"),
+        ("pairs", "train,o,p\nheld out,q,r\n", "", "pairs.csv has no rows"),
+        ("pairs", "anchor,positive", "anchor,anchor", "pairs.csv has two columns of one name"),
     ],
 )
 def test_what_is_wrong_is_named(folder: Path, kind: str, old: str, new: str, message: str) -> None:
     (folder / f"{kind}.csv").write_text(WELL[kind].replace(old, new), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         load_primer(folder)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "sts.csv has no rows"),
+        (b"\x00\x00\x00", "sts.csv has no rows"),
+        (b"PK\x03\x04 a zip file", "sts.csv has no rows"),
+        (b"split,sentence1,sentence2,score\ntrain,a,b,1\ntrain,\xe9,b,0.5\n", "sts.csv, line 3: it is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_none_is_named(folder: Path, raw: bytes, message: str) -> None:
+    (folder / "sts.csv").write_bytes(raw)
+    with pytest.raises(ValueError, match=message):
+        load_primer(folder)
+
+
+def test_numbers_and_missing_values_are_texts_where_texts_are_due(folder: Path) -> None:
+    (folder / "pairs.csv").write_text("split,anchor,positive\ntrain,1,NA\nheld out,007,None\n", encoding="utf-8")
+    train, held_out = load_primer(folder)["pairs"]
+    assert (train.iloc[0].tolist(), held_out.iloc[0].tolist()) == (["1", "NA"], ["007", "None"])
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:

@@ -142,12 +142,57 @@ def test_nothing_is_recorded_in_an_empty_folder(tmp_path):
         '"recall@10": [1.0], "MRR": [1.0]}}',
         '{"method": "x", "split": "train", "scores": {"question_id": ["a"], "family": ["plot"], "nDCG@10": [1.0], '
         '"recall@10": [1.0], "MRR": [1.0]}}',
+        "null",
+        "[" * 100_000,
+        "\x00\x00",
+        '{"method": "x", "split": "test", "scores": {}}',
+        '{"method": "x", "split": "test", "scores": null}',
     ],
 )
 def test_a_damaged_result_is_named(tmp_path, result, content):
     result.save(tmp_path)
     (tmp_path / "broken.test.json").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=r"^broken\.test\.json is no result of the exam \(.*let the method sit again"):
+        recorded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        ("nDCG@10", [7.0, 1.0], "nDCG@10 of a is 7.0"),
+        ("MRR", [0.5, -0.1], "MRR of b is -0.1"),
+        ("recall@10", [float("inf"), 1.0], "recall@10 of a is inf"),
+        ("recall@10", [None, 1.0], "recall@10 of a is nan"),
+        ("question_id", ["a", "a"], "a has two scores"),
+        ("question_id", ["a", 7], "question_id is 7"),
+        ("family", ["plot", ""], "family is ''"),
+        ("variant", ["", None], "variant is"),
+        ("method", "", "method is ''"),
+        ("method", 7, "method is 7"),
+        ("sees", ["names"], r"sees is \['names'\]"),
+        ("edition", "2", "edition is '2'"),
+        ("edition", True, "edition is True"),
+        ("split", None, "unknown split None"),
+        ("cost", {"seconds": 1.0}, "bytes_a_node"),
+        ("cost", {"seconds": -1.0, "bytes_a_node": 0, "milliseconds": float("nan")}, "no seconds, milliseconds"),
+        ("cost", {"seconds": "1", "bytes_a_node": 0, "milliseconds": 0}, "no seconds"),
+    ],
+)
+def test_a_value_that_no_sitting_gives_is_named(tmp_path, part, value, said):
+    scores = {"question_id": ["a", "b"], "family": ["plot", "plot"], "variant": ["", ""]}
+    scores |= {metric: [0.5, 1.0] for metric in METRICS}
+    content = {"method": "x", "split": "test", "edition": EDITION, "sees": "", "cost": None, "scores": scores}
+    (tmp_path / "x.test.json").write_text(json.dumps(content), encoding="utf-8")
+    assert len(recorded(tmp_path)) == 1
+    (scores if part in scores else content)[part] = value
+    (tmp_path / "x.test.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"x\.test\.json is no result of the exam \(.*{said}"):
+        recorded(tmp_path)
+
+
+def test_a_folder_in_a_results_place_is_named(tmp_path):
+    (tmp_path / "x.test.json").mkdir()
+    with pytest.raises(ValueError, match=r"x\.test\.json is no result"):
         recorded(tmp_path)
 
 

@@ -20,6 +20,7 @@ from kgss_helpers.files import counted
 from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.question import Question
+from kgss_helpers.runs.records import COUNT, checked, reading
 from kgss_helpers.runs.token_counts import RECORD
 from kgss_helpers.show.charts import GROUP_STYLES
 from kgss_helpers.text.spelling import WORD
@@ -65,7 +66,10 @@ def library_merges(texts: Sequence[str], merges: int) -> list[Pair]:
 
 def recorded_gpt() -> pd.DataFrame:
     """Tokens of the paragraphs in vocabularies of GPT: index ``tokenizer``, ``vocabulary`` and a column a language."""
-    return pd.read_csv(RECORD).set_index("tokenizer")
+    with reading(RECORD, "python -m kgss_helpers.runs.token_counts") as path:
+        table = pd.read_csv(path)
+        counts = [column for column in table if column != "tokenizer"]
+        return checked(table, dict.fromkeys(counts, COUNT), ["tokenizer"]).set_index("tokenizer")
 
 
 # -------------------------------------------------------------------------------------------------------------- chips

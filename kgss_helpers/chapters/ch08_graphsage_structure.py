@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import EdgeScorer
 from kgss_helpers.methods.proximity import adjacency
 from kgss_helpers.question import Split
+from kgss_helpers.runs.records import COUNT, SHARE, checked, read_json, reading
 from kgss_helpers.show.charts import GROUP_STYLES
 from kgss_helpers.show.graph_view import NODE_STYLE, OTHER_STYLE
 from kgss_helpers.show.palette import BLUE, GREY, VERMILION
@@ -55,16 +55,33 @@ IN_WORDS = {
 
 
 def million() -> tuple[pd.DataFrame, dict]:
-    """The recorded training on more than a million nodes: what was measured after which step, and how it was run."""
-    config = json.loads((MILLION / "million.json").read_text(encoding="utf-8"))
-    history = pd.read_csv(MILLION / "million.csv").dropna(subset="MRR").drop_duplicates("step")
+    """The recorded training on more than a million nodes: what was measured after which step, and how it was run.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ValueError: A file is damaged; names it and the command that makes it anew.
+    """
+    renew = "python -m kgss_helpers.runs.million_nodes"
+    with reading(MILLION / "million.json", renew) as path:
+        config = dict(read_json(path))
+    with reading(MILLION / "million.csv", renew) as path:
+        shares = dict.fromkeys(("AUC", "MRR", "hits@10"), SHARE)
+        history = checked(pd.read_csv(path), {"step": COUNT} | shares, gaps=shares)
+    history = history.dropna(subset="MRR").drop_duplicates("step")
     return history.set_index("step")[["AUC", "MRR", "hits@10"]], config
 
 
 def speed() -> pd.DataFrame:
-    """The recorded benchmark: milliseconds a step, at best by arithmetic alone, memory, and how it compares."""
-    recorded_runs = json.loads((MILLION / "benchmark.json").read_text(encoding="utf-8"))["results"]
-    table = pd.DataFrame(recorded_runs).set_index("contender")
+    """The recorded benchmark: milliseconds a step, at best by arithmetic alone, memory, and how it compares.
+
+    Raises:
+        FileNotFoundError: The file is not there.
+        ValueError: It is damaged; names it and the command that makes it anew.
+    """
+    with reading(MILLION / "benchmark.json", "python tests/benchmarks/sage.py --output FILE") as path:
+        measured = ("nodes_asked_about", "ms_a_step", "limit_ms_a_step", "edges_a_second", "peak_memory_gb")
+        rows = checked(read_json(path)["results"], dict.fromkeys(measured, COUNT), ["contender"], gaps=measured)
+    table = rows.set_index("contender")
     peer = table.loc[table["limit_ms_a_step"].isna(), "edges_a_second"].iloc[0]
     shown = {
         "nodes asked about": table["nodes_asked_about"],

@@ -5,6 +5,8 @@ Each file in ``data/primer`` carries its split, and no text of a training row oc
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -40,8 +42,8 @@ def load_primer(folder: Path | str = PRIMER) -> dict[str, tuple[pd.DataFrame, pd
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: A column is missing, a cell is empty or out of range, or a text stands on both sides of the split;
-            names file and line.
+        ValueError: A file is no CSV in UTF-8 or has no rows on a side, a column is missing, a cell is empty or out of
+            range, or a text stands on both sides of the split; names file and line.
     """
     tables = {kind: _read(Path(folder) / f"{kind}.csv", columns) for kind, columns in COLUMNS.items()}
     rows = {
@@ -67,20 +69,51 @@ def texts(rows: pd.DataFrame) -> set[str]:
 
 
 def _read(path: Path, columns: tuple[str, ...], *, splits: bool = True) -> pd.DataFrame:
-    table = pd.read_csv(require_file(path), keep_default_na=False)
     wanted = [*(["split"] if splits else []), *columns]
-    missing = [column for column in wanted if column not in table]
+    header, rows, lines = _rows(path)
+    missing = [column for column in wanted if column not in header]
     if missing:
         raise ValueError(f"{path.name} has no column {missing[0]!r}; its header should be {','.join(wanted)}")
+    table = pd.DataFrame(rows, columns=header)[wanted]
     for column in wanted:
         wrong = ~_valid(table[column])
         if wrong.any():
-            line = int(wrong.to_numpy().argmax()) + 2
-            found, allowed = table[column].iloc[line - 2], ALLOWED.get(column, "a text that is not empty")
-            raise ValueError(f"{path.name}, line {line}: {column} is {found!r}; it must be {allowed}")
+            row = int(wrong.to_numpy().argmax())
+            found, allowed = table[column].iloc[row], ALLOWED.get(column, "a text that is not empty")
+            raise ValueError(f"{path.name}, line {lines[row]}: {column} is {found!r}; it must be {allowed}")
+    for split in SPLITS if splits else ():
+        if split not in table["split"].to_numpy():
+            raise ValueError(f"{path.name} has no row whose split is {split!r}")
     if "label" in table:
         table["label"] = table["label"].map(LABELS.index)
-    return table[wanted]
+    return table.astype({"score": float}) if "score" in table else table
+
+
+def _rows(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """Header and rows of a CSV file, and the line in which each row begins; empty lines are none."""
+    raw = require_file(path).read_bytes()
+    rows, lines, begins = [], [], 1
+    try:
+        reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        for row in reader:
+            if row:
+                rows.append(row)
+                lines.append(begins)
+            begins = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path.name}, line {line}: it is not UTF-8 ({error.reason}); save it as such") from None
+    except csv.Error as error:
+        raise ValueError(f"{path.name}, from line {begins}: it is no CSV ({error}); mend it") from None
+    if len(rows) < 2:
+        raise ValueError(f"{path.name} has no rows")
+    header = rows[0]
+    if len(set(header)) < len(header):
+        raise ValueError(f"{path.name} has two columns of one name in its header, {','.join(header)}")
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != len(header):
+            raise ValueError(f"{path.name}, line {line}: {len(row)} fields, and the header has {len(header)}")
+    return header, rows[1:], lines[1:]
 
 
 def _valid(column: pd.Series) -> pd.Series:
@@ -88,4 +121,4 @@ def _valid(column: pd.Series) -> pd.Series:
         return pd.to_numeric(column, errors="coerce").between(0, 1)
     if column.name in ("label", "split"):
         return column.isin(LABELS if column.name == "label" else SPLITS)
-    return column.astype(str).str.strip() != ""
+    return column.str.strip() != ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, get_args
 
@@ -208,7 +209,7 @@ def recorded(folder: Path | str, *, edition: int = EDITION) -> list[ExamResult]:
     for path in sorted(Path(folder).glob("*.json")):
         try:
             result = _result(json.loads(path.read_text(encoding="utf-8")))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path.name} is no result of the exam ({error}); delete it and let the method sit again"
             ) from None
@@ -222,16 +223,46 @@ def recorded(folder: Path | str, *, edition: int = EDITION) -> list[ExamResult]:
 
 
 def _result(content: dict[str, Any]) -> ExamResult:
-    scores = pd.DataFrame(content["scores"])
-    scores["variant"] = scores.get("variant", "")
-    scores = scores[["question_id", "family", "variant", *METRICS]].astype(dict.fromkeys(METRICS, float))
-    if scores.isna().any(axis=None):
-        raise ValueError("a score is missing")
+    """The result that a file's content stands for.
+
+    Raises:
+        AttributeError, LookupError, TypeError, ValueError: It stands for none, or holds a value that no sitting gives.
+    """
     if content["split"] not in get_args(Split):
         raise ValueError(f"unknown split {content['split']!r}")
-    cost = Cost(**content["cost"]) if content.get("cost") else None
-    edition = content.get("edition", 1)
-    return ExamResult(content["method"], content["split"], scores, content.get("sees", ""), cost, edition)
+    scores = pd.DataFrame(content["scores"])
+    if scores.empty:
+        raise ValueError("it has no scores")
+    scores["variant"] = scores.get("variant", "")
+    scores = scores[["question_id", "family", "variant", *METRICS]].astype(dict.fromkeys(METRICS, float))
+    sees, edition, cost = content.get("sees", ""), content.get("edition", 1), content.get("cost")
+    texts = {"method": [content["method"]], "sees": [sees]} | {name: scores[name] for name in _NAMED}
+    for name, values in texts.items():
+        wrong = next((value for value in values if not isinstance(value, str) or not (value or name in _EMPTY)), None)
+        if wrong is not None or any(value is None for value in values):
+            raise ValueError(f"{name} is {wrong!r}")
+    for metric in METRICS:
+        impossible = scores[~scores[metric].between(0, 1)]
+        if len(impossible):
+            asked, score = impossible.iloc[0][["question_id", metric]]
+            raise ValueError(f"{metric} of {asked} is {score}, which is not between 0 and 1")
+    twice = scores[scores.duplicated(["question_id", "variant"])]
+    if len(twice):
+        raise ValueError(f"{twice['question_id'].iloc[0]} has two scores")
+    if type(edition) is not int:
+        raise ValueError(f"edition is {edition!r}")
+    return ExamResult(content["method"], content["split"], scores, sees, _cost(cost) if cost else None, edition)
+
+
+_NAMED, _EMPTY = ("question_id", "family", "variant"), ("sees", "variant")
+
+
+def _cost(content: dict[str, Any]) -> Cost:
+    cost = Cost(**content)
+    wrong = [name for name, value in asdict(cost).items() if type(value) not in (int, float) or not 0 <= value < inf]
+    if wrong:
+        raise ValueError(f"its cost has no {', '.join(wrong)}")
+    return cost
 
 
 def in_order(scores: pd.DataFrame, families: Iterable[str]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.methods.word2vec import word2vec
+from kgss_helpers.runs.records import COUNT, SHARE, checked, read_json, reading
 from kgss_helpers.text.corpora import lee_corpus, wikipedia_corpus
 
 if TYPE_CHECKING:
@@ -107,8 +108,16 @@ def measure(draws: int = DRAWS) -> Iterator[dict[str, object]]:
 
 
 def load_sizes(path: Path | str = RECORDED) -> pd.DataFrame:
-    """The recorded rows; the other columns are as in `measure`."""
-    return pd.DataFrame(json.loads(Path(path).read_text(encoding="utf-8"))["rows"])
+    """The recorded rows; the other columns are as in `measure`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged; names it, row, column, and the command that makes it anew.
+    """
+    counts = dict.fromkeys(("words", "draw", "epochs", "vocabulary"), COUNT)
+    agreements = dict.fromkeys(("all pairs", "known pairs"), (-1, 1))
+    with reading(path, "python -m kgss_helpers.runs.corpus_sizes") as file:
+        return checked(read_json(file)["rows"], counts | {"covered": SHARE} | agreements, ["way"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

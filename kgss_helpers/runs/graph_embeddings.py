@@ -51,6 +51,7 @@ from kgss_helpers.methods.proximity import PersonalisedPageRank, ThreeHops
 from kgss_helpers.methods.walks import GraphWalks
 from kgss_helpers.question import Split
 from kgss_helpers.runs.recording import record
+from kgss_helpers.runs.records import COUNT, checked, read_json, reading
 from kgss_helpers.training.edges import train_complex, train_light_gcn
 from kgss_helpers.training.sage import train_sage
 
@@ -222,12 +223,17 @@ def load_compared(split: Split = "test") -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: Nothing is; says by which command it is made.
+        ValueError: A file is damaged; names it, row, column, and the command that makes it anew.
     """
     parts = []
     for path in sorted(RECORDED.glob(f"*.{split}.json")):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        part = pd.DataFrame(kept["rows"]).assign(seconds=kept["seconds to fit"])
-        part.insert(0, "scorer", kept["scorer"])
+        with reading(path, "python -m kgss_helpers.runs.graph_embeddings --compare") as file:
+            kept = read_json(file)
+            scores = dict.fromkeys(("mean", "low", "high"), (-1, 1))
+            scores |= dict.fromkeys(("gain", "gain_low", "gain_high"), (-2, 2))
+            part = checked(kept["rows"], scores, ["edges", "measure"])
+            part = checked(part.assign(seconds=kept["seconds to fit"]), {"seconds": COUNT})
+            part.insert(0, "scorer", str(kept["scorer"]))
         parts.append(part)
     if not parts:
         raise FileNotFoundError(f"{RECORDED} holds no comparison; run python -m kgss_helpers.runs.graph_embeddings")

@@ -26,8 +26,9 @@ import torch
 from kgss_helpers import exam
 from kgss_helpers.compute import has_bf16
 from kgss_helpers.exam.statistics import Interval, mean_interval
-from kgss_helpers.files import DATA, read_json_lines, require_file, write_whole
+from kgss_helpers.files import DATA, read_json_lines, write_whole
 from kgss_helpers.methods.word_vectors import load_word_vectors
+from kgss_helpers.runs.records import COUNT, SHARE, checked, read_json, reading
 from kgss_helpers.text.corpora import SENTENCE_END, lee_corpus, wikipedia_corpus, words_of
 from kgss_helpers.text.source_code import closes_them, open_brackets, source_code
 from kgss_helpers.training.character_counts import CharacterCounts
@@ -117,8 +118,27 @@ def _stream(texts: Sequence[Sequence[str]], numbers: Mapping[str, int], *, backw
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """What is kept of a training: ``settings``, ``sizes``, ``machine``, ``history``, ``samples``, ``measures``."""
-    return json.loads(require_file(RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+    """What is kept of a training: ``settings``, ``sizes``, ``machine``, ``history``, ``samples``, ``measures``.
+
+    Of the memory's test, rows of ``wait``, ``cell`` and ``right``, a share for each seed.
+
+    Raises:
+        FileNotFoundError: Nothing of this name is kept.
+        ValueError: The file is damaged; names it, what is wrong, and the command that makes it anew.
+    """
+    with reading(RECORDED / f"{name}.json", f"python -m kgss_helpers.runs.language_models --only {name}") as path:
+        content = read_json(path)
+        if name == MEMORY:
+            checked(content, {"wait": COUNT}, ["cell"])
+            for row in content:
+                checked([{"right": share} for share in row["right"]], {"right": SHARE})
+            return content
+        missing = [part for part in ("settings", "sizes", "machine", "history") if part not in content]
+        if missing:
+            raise ValueError(f"it has no {', '.join(missing)}")
+        numbers = {"step": COUNT, "epoch": COUNT, "loss": COUNT, "perplexity": (1, np.inf)}
+        checked(content["history"], numbers, gaps=("loss", "perplexity"))
+        return content
 
 
 def record_characters(name: str) -> None:

@@ -38,6 +38,7 @@ from kgss_helpers.methods.link_vectors import (
 from kgss_helpers.methods.protocol import Encoder, Method
 from kgss_helpers.question import Question
 from kgss_helpers.runs.recording import record
+from kgss_helpers.runs.records import read_json, reading
 from kgss_helpers.space import best, unit_rows
 from kgss_helpers.training.links import Negatives, Objective, learn_link_space, train_links
 
@@ -147,9 +148,25 @@ def record_held_out() -> Path:
 
 
 def recorded_held_out(path: Path | None = None) -> dict[str, dict[str, np.ndarray]]:
-    """What `record_held_out` kept: by row and metric, shape (seeds, films)."""
-    content = json.loads((path or RESULTS / "held_out.json").read_text(encoding="utf-8"))
-    return {name: {metric: np.array(seeds) for metric, seeds in row.items()} for name, row in content["rows"].items()}
+    """What `record_held_out` kept: by row and metric, shape (seeds, films).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged; names it and the command that makes it anew.
+    """
+    renew = "python -m kgss_helpers.runs.link_embeddings --held-out"
+    with reading(path or RESULTS / "held_out.json", renew) as file:
+        content, rows = read_json(file), {}
+        for name, row in content["rows"].items():
+            rows[name] = {metric: np.array(row[metric], dtype=float) for metric in ("recall@10", "MRR")}
+            for metric, shares in rows[name].items():
+                if shares.ndim != 2 or shares.shape[1] != len(content["films"]) or not len(shares):
+                    raise ValueError(f"{name}, {metric}: shape {shares.shape} for {len(content['films'])} films")
+                if not ((shares >= 0) & (shares <= 1)).all():
+                    raise ValueError(f"{name}, {metric}: a score is not between 0 and 1")
+        if not rows:
+            raise ValueError("it has no rows")
+        return rows
 
 
 def machine() -> str:
