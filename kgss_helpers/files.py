@@ -5,6 +5,7 @@ The standard library is enough, because the front door writes files too, before 
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -12,18 +13,24 @@ import os
 import re
 import stat
 import sys
+import time
 import unicodedata
 import uuid
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 BadRows = Literal["error", "skip"]
+
+ABANDONED = 3600.0
+"""Seconds after which nobody is still writing a draft."""
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+"""What a system says where nothing can be written."""
 
 
 def announce(message: str) -> None:
@@ -77,11 +84,15 @@ def whole_file(path: Path | str) -> Iterator[BinaryIO]:
     """A stream whose bytes become the file when the block ends: an error inside leaves the old file as it was.
 
     A file that is there already keeps its permissions.
+
+    Raises:
+        OSError: The disk is full, or nothing can be written there; says so, and what to do.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{uuid.uuid4().hex}.part")  # in the same folder, since a move between disks is no move
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_drafts(path.parent)
         with draft.open("xb") as stream:
             yield stream
             stream.flush()
@@ -89,8 +100,22 @@ def whole_file(path: Path | str) -> Iterator[BinaryIO]:
         if path.exists():
             draft.chmod(stat.S_IMODE(path.stat().st_mode))
         draft.replace(path)
+    except OSError as error:
+        if error.errno not in UNWRITABLE or Path(error.filename or path) not in (draft, path, *path.parents):
+            raise  # of somebody else's, who wrote into the stream
+        remedy = "make room there, or choose another folder; a file that was there is as it was"
+        raise OSError(error.errno, f"{os.strerror(error.errno)}: {remedy}", str(path)) from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder, say, does not let anybody look into it
+            draft.unlink(missing_ok=True)
+
+
+def _clear_drafts(folder: Path) -> None:
+    """Removes what writers that were killed left behind; those at work write their drafts now, and keep them."""
+    for draft in folder.glob(f".{'[0-9a-f]' * 32}.part"):
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > ABANDONED:
+                draft.unlink()
 
 
 def write_whole(path: Path | str, content: str | bytes) -> Path:

@@ -1,5 +1,6 @@
 """Files: written whole or not at all, read line by line, named by a slug."""
 
+import errno
 import gzip
 import json
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kgss_helpers.files import counted, first_error, read_json_lines, require_file, slug, write_whole
+from kgss_helpers.files import counted, first_error, read_json_lines, require_file, slug, whole_file, write_whole
 from kgss_helpers.frontdoor.environment import ROOT
 from kgss_helpers.graph import GraphError
 
@@ -126,6 +127,43 @@ def test_a_write_that_is_interrupted_leaves_the_old_file_and_nothing_else(tmp_pa
             write_whole(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_or_locked_disk_is_said_with_a_remedy(tmp_path, monkeypatch, number):
+    path = write_whole(tmp_path / "file.txt", "old")
+
+    def full(*_args, **_kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"make room there, or choose another folder.*file\.txt") as raised:
+        write_whole(path, "new")
+    assert (raised.value.errno, path.read_text()) == (number, "old")
+
+
+def test_a_folder_that_cannot_be_is_said_with_a_remedy(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="choose another folder"):
+        write_whole(tmp_path / "file" / "below" / "x.txt", "new")
+    with pytest.raises(OSError, match=r"choose another folder|exists"):
+        write_whole(tmp_path / "file" / "x.txt", "new")
+
+
+def test_an_error_of_who_writes_into_it_stays_his(tmp_path):
+    with pytest.raises(PermissionError, match=r"secret"), whole_file(tmp_path / "x.txt"):
+        raise PermissionError(errno.EACCES, "not for you", "/elsewhere/secret")
+
+
+def test_what_killed_writers_left_goes_and_what_others_write_now_stays(tmp_path):
+    left, fresh = (tmp_path / f".{letter * 32}.part" for letter in "ab")
+    others = tmp_path / ".mine.part"
+    for draft in (left, fresh, others):
+        draft.touch()
+    for draft in (left, others):
+        os.utime(draft, (0, 0))
+    write_whole(tmp_path / "x.txt", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([fresh.name, others.name, "x.txt"])
 
 
 def test_what_cannot_be_encoded_leaves_the_old_file(tmp_path):
