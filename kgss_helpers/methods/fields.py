@@ -51,15 +51,25 @@ class Fields:
             raise ValueError(f"there must be one weight for each of the {len(self.fields)} fields")
         self.name = name or " + ".join(self.fields)
         self.sees = "texts of nodes: " + ", ".join(self.fields)
+        self._of: KnowledgeGraph | None = None
+        self._kept: dict[Style | str, np.ndarray] = {}
 
     def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
         """Shape (questions, nodes): weighed mean of cosines; an anchor's own texts stand for its question."""
         read = self.vectors([question.text for question in questions])
         total = np.zeros((len(questions), len(graph.nodes)))
         for field, weight in zip(self.fields, self.weights, strict=True):
-            nodes, queries = self.vectors(field_texts(graph, field)), read.copy()
+            nodes, queries = self._nodes(graph, field), read.copy()
             for row, question in enumerate(questions):
                 if question.anchor:
                     queries[row] = nodes[graph.position(question.anchor)]
             total += weight * (queries @ nodes.T)
         return total / sum(self.weights)
+
+    def _nodes(self, graph: KnowledgeGraph, field: Style | str) -> np.ndarray:
+        """Vectors of one text a node; those of the last graph are kept, since writing its texts takes a second."""
+        if self._of is not graph:
+            self._of, self._kept = graph, {}
+        if field not in self._kept:
+            self._kept[field] = self.vectors(field_texts(graph, field))
+        return self._kept[field]

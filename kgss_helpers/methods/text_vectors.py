@@ -34,3 +34,13 @@ class TextVectors:
         if not len(texts):
             return encode(self.model, [])
         return np.stack([self._kept[text] for text in texts])
+
+    def remember(self, texts: Sequence[str], vectors: np.ndarray) -> None:
+        """Takes unit vectors that the same model computed before, shape (texts, dimensions), instead of encoding.
+
+        Raises:
+            ValueError: There is not one vector for each text.
+        """
+        if len(texts) != len(vectors):
+            raise ValueError(f"{len(texts)} texts and {len(vectors)} vectors; give one vector for each text")
+        self._kept.update(zip(texts, vectors, strict=True))

@@ -5,7 +5,6 @@ Encoding eleven thousand documents takes more than a minute on two cores, and gi
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import numpy as np
 from kgss_helpers.exam.films import FilmExam, film_exam
 from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.kept_vectors import digest, packed, unpacked
 from kgss_helpers.methods.pretrained import SHA256, check_offline_model
 from kgss_helpers.space import DAMAGED, unit_rows
 
@@ -26,28 +26,6 @@ RENEW = "`python -m kgss_helpers.runs.sage_with_text --texts`"
 DOCUMENTS, NAMES = "skills", "name"
 LEVELS = {"documents": 127, "names": 15, "questions": 127}
 """Names serve a training alone, as texts among others, and need not be as exact."""
-
-
-def packed(vectors: np.ndarray, levels: int = 127) -> dict[str, np.ndarray]:
-    """A byte a number, each row with a scale of its own: a cosine moves by less than a hundredth.
-
-    Args:
-        vectors: Shape (rows, dimensions).
-        levels: On each side of zero; fewer take less room once they are compressed.
-    """
-    scale = np.abs(vectors).max(axis=1, keepdims=True) / levels
-    return {"bytes": np.round(vectors / np.maximum(scale, 1e-12)).astype(np.int8), "scale": scale.astype(np.float16)}
-
-
-def unpacked(numbers: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Unit vectors, float32, of what `packed` made; rows of zeros stay so."""
-    vectors = numbers.astype(np.float32) * scale.astype(np.float32)
-    return unit_rows(vectors)
-
-
-def digest(texts: Sequence[str]) -> str:
-    """One number for many texts, in hexadecimal: another text anywhere makes it another one."""
-    return hashlib.sha256("\n\0".join(texts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
