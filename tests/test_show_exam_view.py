@@ -9,8 +9,8 @@ from helpers import tables
 
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.baselines import WordMatch
-from kgss_helpers.question import Question
-from kgss_helpers.show.exam_view import ExamBrowser, ranked_answers
+from kgss_helpers.question import Query, Question
+from kgss_helpers.show.exam_view import ExamBrowser, ranked_answers, unticked_answers
 
 SCRIPT = "<script>alert('x')</script>"
 
@@ -169,3 +169,55 @@ def test_families_of_ones_own_can_be_browsed(graph):
 
 def test_a_browser_has_the_same_text_every_time(browser):
     assert repr(browser) == "<word match (BM25) before any question of the exam: run this cell in JupyterLab>"
+
+
+# ---- a question in the reader's words -------------------------------------------------------------------------------
+
+
+def edges_of(graph):
+    """Says how many edges a node has."""
+    return lambda asked, node_id: f"{asked.node_type}: {graph.degree.iloc[graph.position(node_id)]} edges"
+
+
+def test_a_question_in_the_readers_words_is_answered_with_reasons(graph):
+    browser = ExamBrowser(QUESTIONS, WordMatch(), graph, why=edges_of(graph))
+    assert browser.node_type.options == ("project", "person", "keyword")
+    before = browser.result.value
+    browser.node_type.value = "person"
+    assert browser.result.value == before  # nothing was typed yet
+    browser.text.value = "who writes about the moon?"
+    assert "<b>who writes about the moon?</b> (asked of word match (BM25))" in browser.result.value
+    assert "Ada Quill" in browser.result.value
+    assert "person: 2 edges" in browser.result.value
+    browser.node_type.value = "project"
+    assert "Red Moon" in browser.result.value
+    browser.family.value = "alike"
+    assert "<b>films like Red Moon</b>" in browser.result.value
+
+
+def test_without_reasons_there_are_descriptions(graph):
+    found = unticked_answers(Query("the moon", "project"), WordMatch(), graph, k=1)
+    assert found.to_dict("records") == [{"place": 1, "answer": "Red Moon", "description": "A heist on the moon."}]
+
+
+def test_what_is_typed_stays_text_and_nothing_found_says_so(browser):
+    browser.text.value = SCRIPT
+    assert escape(SCRIPT) in browser.result.value
+    browser.text.value = "zeppelin " * 1000
+    assert "Nothing is found; ask in other words." in browser.result.value
+    assert len(browser.result.value) < 1000
+    assert no_markup_but_ours(browser.result.value)
+
+
+def test_a_text_that_a_method_cannot_read_is_explained(graph):
+    class Recorded:
+        name = "recorded"
+
+        def score(self, questions, _graph):
+            raise ValueError(f"no vector for {questions[0].text!r}")
+
+    browser = ExamBrowser(QUESTIONS[:1], WordMatch(), graph)
+    browser.method = Recorded()
+    browser.text.value = SCRIPT
+    assert "no vector for" in browser.result.value
+    assert no_markup_but_ours(browser.result.value)
