@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 FOLDER = DATA / "results" / "tuned"
 WORK = Path("build") / "tuned"
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
-RANKS = (4, 8, 16, 32, 64)
-RANK = 32
+RANK = 88
+"""As many as eight megabytes hold."""
+RANKS = (8, 16, 32, 64, RANK)
 WORD_PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}
 SENTENCES = "film sentences"
 
@@ -238,38 +239,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         ("validation",),
     )
     scale = chosen_scale(pd.read_csv(FOLDER / f"{which}-mixture.csv"))
-    measured(
-        FOLDER / f"{which}-seeds.csv",
-        (({"seed": seed}, mixed(base, model, scale)) for seed, model in trained.items()),
-        get_args(Split),
-    )
     if options.model == PACKAGED:
         ship(base, first, scale, about={"scale": scale, "rank": RANK, "base": PACKAGED, "edition": EDITION})
         record(load_pretrained("tuned"), options.name)
     else:
         record(base, f"{options.name}, untuned")
         record(mixed(base, first, scale), f"{options.name}, tuned")
+    measured(
+        FOLDER / f"{which}-seeds.csv",
+        (({"seed": seed}, mixed(base, model, scale)) for seed, model in trained.items()),
+        get_args(Split),
+    )
     return 0
 
 
 def ship(base: SentenceTransformer, tuned: SentenceTransformer, scale: float, about: dict[str, object]) -> None:
-    """Measures the difference reduced to several ranks on both halves, and keeps the adapter of rank `RANK`."""
+    """Keeps the difference reduced to `RANK` as the adapter, and measures other ranks beside it on validation."""
     before, after = base.state_dict(), tuned.state_dict()
-    measured(
-        FOLDER / "tuned-ranks.csv",
-        (
-            (
-                {"rank": rank},
-                adapter.apply(copy.deepcopy(base), adapter.reduced(before, after, rank=rank, scale=scale)),
-            )
-            for rank in RANKS
-        ),
-        get_args(Split),
-    )
     weights = adapter.reduced(before, after, rank=RANK, scale=scale)
     size = sum(value.numel() for value in weights.values())
-    licence = "Apache-2.0, as the base's"
-    adapter.save(ADAPTER, weights, about | {"numbers": size, "licence": licence})
+    adapter.save(ADAPTER, weights, about | {"numbers": size, "licence": "Apache-2.0, as the base's"})
+    reductions = (
+        ({"rank": rank}, adapter.apply(copy.deepcopy(base), adapter.reduced(before, after, rank=rank, scale=scale)))
+        for rank in RANKS
+    )
+    measured(FOLDER / "tuned-ranks.csv", reductions, ("validation",))
 
 
 if __name__ == "__main__":
