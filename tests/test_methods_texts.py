@@ -73,7 +73,9 @@ def test_a_text_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(
         "kgss_helpers.methods.text_vectors.encode",
-        lambda _, texts: asked.append(list(texts)) or np.array([[float(len(text))] for text in texts]).reshape(-1, 1),
+        lambda _, texts, **_further: (
+            asked.append(list(texts)) or np.array([[float(len(text))] for text in texts]).reshape(-1, 1)
+        ),
     )
     vectors = TextVectors(None)
     assert vectors(["a", "bb", "a"]).ravel().tolist() == [1, 2, 1]
