@@ -64,6 +64,7 @@ class HybridSearch:
         graph: What may be learned from: where edges will come is learned here.
         router: Weighs the sources; all alike, if not given.
         predictor: Foresees edges, fitted on the graph; `LearnedProximity`, fitted by `fit`, if not given.
+        foresee: Learn a predictor if none is given; without one, nothing is foreseen, and a search is ready sooner.
         attribute: A numeric column of the nodes, such as a year, that the predictor may look at.
         broad_types: Types of the subjects that are few and broad, such as genres.
         vectors: The model's vectors of texts, if they are shared with others.
@@ -79,6 +80,7 @@ class HybridSearch:
         *,
         router: Router | None = None,
         predictor: EdgeScorer | None = None,
+        foresee: bool = True,
         attribute: str | None = None,
         broad_types: Sequence[str] = ("genre",),
         vectors: TextVectors | None = None,
@@ -89,7 +91,7 @@ class HybridSearch:
         self.router = router or Router.equal(FEATURES, tuple(SOURCES))
         self.name = name or (EQUAL if router is None else LEARNED)
         self.foreseen = None if predictor is None else Foreseen(predictor, graph)
-        self._fitted = predictor is not None
+        self._fitted = predictor is not None or not foresee
         self._prepared: list[Prepared] = []
 
     # ---- made ready once -------------------------------------------------------------------------------------------
