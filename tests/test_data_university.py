@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from kgss_helpers.datasets import load_csv
+from kgss_helpers.exam.generated import FAMILIES, generated_exam
 from kgss_helpers.files import DATA
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.text.schema import schema_of, skills_by_subject
@@ -118,3 +119,10 @@ def test_no_text_names_a_person() -> None:
     family_names = [re.escape(name) for name in of_type("person")["name"]]
     texts = "\n".join(university().nodes.loc[university().nodes["node_type"] != "person", "description"])
     assert not re.findall("|".join(family_names), texts)
+
+
+def test_it_gives_an_exam_with_every_family() -> None:
+    made = generated_exam(university())
+    assert not made.left_out
+    assert made.sizes().index.tolist() == list(FAMILIES)
+    assert (made.sizes().to_numpy() >= 20).all()
