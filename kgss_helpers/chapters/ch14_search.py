@@ -1,0 +1,142 @@
+"""For notebook 14 and its app: the one system on the film graph, how it reads a question, and a search to play with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from kgss_helpers.exam.films import training_graph
+from kgss_helpers.methods.hybrid import HybridSearch
+from kgss_helpers.methods.single_source import SingleSource
+from kgss_helpers.methods.understanding import INTENTS
+from kgss_helpers.question import Query
+from kgss_helpers.runs.hybrid import ATTRIBUTE, load_router, predictor
+from kgss_helpers.runs.space_map import load_map
+from kgss_helpers.runs.tuned_texts import kept_vectors
+from kgss_helpers.show.search_view import Search, SearchView
+
+READER = "all-MiniLM-L6-v2"
+"""Who reads questions and texts for the system."""
+EXAMPLE = "who puts spaceships on a screen?"
+SINGLE = {
+    "vectors": "documents by meaning",
+    "shared words": "words of documents",
+    "counts": "broad subjects counted",
+    "walks": "PageRank",
+}
+"""What stands on a button → the source of evidence behind it."""
+EVERYTHING = "everything"
+
+
+@cache
+def film_system(reader: str = READER) -> HybridSearch:
+    """The system on the exam's training graph, ready for questions; made once a session.
+
+    Nothing heavy is computed: texts were encoded before (`kgss_helpers.runs.tuned_texts`).
+    """
+    vectors, (foresees, _) = kept_vectors(reader), predictor()
+    system = HybridSearch(
+        vectors.model, training_graph(), router=load_router(reader), predictor=foresees, attribute=ATTRIBUTE,
+        vectors=vectors,
+    )  # fmt: skip
+    return system.fit()
+
+
+def film_finder(system: HybridSearch | None = None) -> Search:
+    """All that answers in the search view: the system, and four of its sources each on its own."""
+    system = system or film_system()
+    methods = {EVERYTHING: system} | {name: SingleSource(system, source) for name, source in SINGLE.items()}
+    return Search(
+        system.graph, methods, why=lambda question, node_id: system.explain(question, node_id).why,
+        attribute=ATTRIBUTE, points=load_map(system.graph), example=EXAMPLE,
+    )  # fmt: skip
+
+
+def film_search(system: HybridSearch | None = None, *, text: str = "", node_type: str | None = None) -> SearchView:
+    """The search to play with; the app shows nothing else."""
+    return SearchView(
+        film_finder(system), text, node_type=node_type, subject_type="genre", shown=("project", "keyword", "genre")
+    )
+
+
+# ---- how a question is read ------------------------------------------------------------------------------------------
+
+
+def reading(system: HybridSearch, text: str, node_type: str | None = None, *, most: int = 3) -> pd.Series:
+    """What the system makes of a question, step by step, in words.
+
+    Args:
+        system: Ready.
+        text: The question.
+        node_type: What is asked for.
+        most: So many of each are named.
+    """
+    prepared = system.prepare(system.graph)
+    heard = system.hear([Query(text, node_type)], prepared)[0]
+    evidence, names = prepared.evidence, system.graph.nodes.set_index("node_id")["name"]
+    intents = prepared.understanding.intents(heard.vector[None])[0]
+    weights = system.router.weights(system.features([heard], prepared))[0]
+    held = evidence.counts.roles
+    return pd.Series(
+        {
+            "spelling mended": heard.text if heard.text != text else "nothing to mend",
+            "somebody is named": ", ".join(names[one] for one in heard.named) or "nobody",
+            "something is mentioned": ", ".join(names[one] for one in heard.mentioned[:most]) or "nothing",
+            "as a relation": held[int(np.argmax(heard.relation_shares))] if len(held) else "",
+            "as a role in a genre": _likeliest(evidence.phrases, evidence.shares(heard, "broad"), most),
+            "as a role in a keyword": _likeliest(evidence.phrases, evidence.shares(heard, "narrow"), most),
+            "as an intent": list(INTENTS)[int(np.argmax(intents))],
+            "believed most": "; ".join(system.router.sources[at] for at in np.argsort(-weights, kind="stable")[:most]),
+        },
+        name=text,
+    )
+
+
+def _likeliest(phrases: list[str], shares: np.ndarray, most: int) -> str:
+    order = np.argsort(-shares, kind="stable")[:most]
+    return "; ".join(f"{phrases[at]} {shares[at]:.0%}" for at in order)
+
+
+def believed(system: HybridSearch, asked: Mapping[str, str]) -> pd.DataFrame:
+    """How much each source is believed, a column a question; those believed most over all questions first.
+
+    Args:
+        system: Ready.
+        asked: Question → the type of node asked for.
+    """
+    prepared = system.prepare(system.graph)
+    heard = system.hear([Query(text, node_type) for text, node_type in asked.items()], prepared)
+    weights = system.router.weights(system.features(heard, prepared))
+    table = pd.DataFrame(weights.T, index=list(system.router.sources), columns=list(asked)).rename_axis("source")
+    return table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+
+
+# ---- the map ---------------------------------------------------------------------------------------------------------
+
+
+def purity(points: np.ndarray, labels: Sequence[str], *, neighbours: int = 10) -> float:
+    """The mean share of a node's nearest neighbours that have its own label.
+
+    Args:
+        points: Unit vectors or coordinates, shape (nodes, dimensions); of unit vectors, the nearest have the largest
+            cosines.
+        labels: One for each.
+        neighbours: How many are looked at.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    labels = np.asarray(labels)
+    found = NearestNeighbors(n_neighbors=neighbours).fit(points).kneighbors(return_distance=False)
+    return float((labels[found] == labels[:, None]).mean())
+
+
+def spread(search: Search, node_ids: Sequence[str]) -> float:
+    """The mean distance of two of these nodes on the map."""
+    from scipy.spatial.distance import pdist
+
+    if search.points is None:
+        raise ValueError("this search has no map")
+    return float(pdist(search.points[[search.graph.position(node_id) for node_id in node_ids]]).mean())

@@ -1,0 +1,296 @@
+"""For notebook 14: the whole exam on one table, what each step bought, who is best at what, and which one to use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from kgss_helpers.exam.films import FAMILIES, HEADLINE, results
+from kgss_helpers.exam.results import ALL, Cost, ExamResult, difference
+from kgss_helpers.exam.statistics import Interval, mean_interval
+from kgss_helpers.files import DATA
+from kgss_helpers.question import Split
+
+SYSTEM = "hybrid (learned router)"
+"""The row of the one system: all evidence, weighed by what was learned from validation questions."""
+EQUAL, LATE = "hybrid (reciprocal ranks)", "hybrid, late interaction"
+TUNED_DOCUMENTS, TUNED_COUNTS = "tuned, documents", "soft structured query, keywords too, tuned reader"
+KINDS = {
+    "nothing read": ("random", "popularity"),
+    "shared words": ("word match (BM25)", "word match (BM25) on films", "word match (BM25) on skills", "TF-IDF"),
+    "counts": ("structured query", "soft structured query", "soft structured query, keywords too"),
+    "word vectors": (
+        "PPMI-SVD", "GloVe, trained here", "GloVe 6B", "Word2Vec, skip-gram", "FastText",
+        "character CNN, trained on slips",
+    ),
+    "graph alone": (
+        "personalised PageRank", "Adamic–Adar", "graph walks", "link vectors, ranking loss", "ComplEx", "LightGCN",
+        "GraphSAGE without text", "learned proximity, years too",
+    ),
+    "texts, untuned": ("MiniLM, names", "MiniLM, documents", "MiniLM, descriptions and documents"),
+    "texts and graph": (
+        "MiniLM, documents, 2 hops of averaging", "GraphSAGE with text", "MiniLM, documents, Correct and Smooth",
+    ),
+    "fine-tuned": (
+        "tuned, names", TUNED_DOCUMENTS, "tuned, descriptions and documents", "soft structured query, tuned reader",
+        TUNED_COUNTS,
+    ),
+    "all together": (EQUAL, LATE, SYSTEM),
+}  # fmt: skip
+"""The rows of the table, by what they go by; the last kind combines the others."""
+TOGETHER = "all together"
+RENEWED_BY = {
+    "nothing read": "python -m kgss_helpers exam --renew",
+    "shared words": "python -m kgss_helpers exam --renew; TF-IDF: python -m kgss_helpers.runs.counted_words",
+    "counts": "python -m kgss_helpers.runs.untuned",
+    "word vectors": (
+        "python -m kgss_helpers.runs.counted_words, .predicted_words; the CNN: python -m "
+        "kgss_helpers.runs.character_vectors"
+    ),
+    "graph alone": "python -m kgss_helpers.runs.graph_embeddings; walks: .predicted_words; links: .link_embeddings",
+    "texts, untuned": "python -m kgss_helpers.runs.untuned",
+    "texts and graph": "python -m kgss_helpers.runs.sage_with_text; averaging: .untuned",
+    "fine-tuned": "python -m kgss_helpers.runs.tuned",
+    "all together": "python -m kgss_helpers.runs.hybrid",
+}
+"""Which command records the rows of a kind anew."""
+SHORT = {
+    "word match (BM25)": "BM25, names and descriptions",
+    "word match (BM25) on films": "BM25, documents with films",
+    "word match (BM25) on skills": "BM25, documents with skills",
+    "soft structured query": "soft query",
+    "soft structured query, keywords too": "soft query, keywords too",
+    "soft structured query, tuned reader": "soft query, tuned reader",
+    TUNED_COUNTS: "soft query, keywords too, tuned reader",
+    "Word2Vec, skip-gram": "Word2Vec",
+    "character CNN, trained on slips": "character CNN",
+    "link vectors, ranking loss": "link vectors",
+    "learned proximity, years too": "learned proximity",
+    "MiniLM, documents, 2 hops of averaging": "SGC (2 hops of averaging)",
+    "MiniLM, documents, Correct and Smooth": "Correct and Smooth",
+    EQUAL: "hybrid, all alike",
+    LATE: "hybrid, late interaction",
+    SYSTEM: "hybrid, learned router",
+}
+"""Recorded names → what stands for them where room is short."""
+LADDER = (
+    ("chance", "random"),
+    ("exact words", "word match (BM25) on skills"),
+    ("counted words", "PPMI-SVD"),
+    ("predicted words", "FastText"),
+    ("words that read the web", "GloVe 6B"),
+    ("the graph as a network", "GraphSAGE without text"),
+    ("a transformer reads names", "MiniLM, names"),
+    ("… and what the graph says", "MiniLM, documents"),
+    ("… and its neighbours", "GraphSAGE with text"),
+    ("the model is fine-tuned", TUNED_DOCUMENTS),
+    ("a space reads, the graph counts", "soft structured query, keywords too"),
+    ("… with the fine-tuned reader", TUNED_COUNTS),
+    ("all evidence, one router", SYSTEM),
+)
+"""The steps of the workbook, each with the row that it led to."""
+NEEDS = {
+    "role and genre are named": ("role and genre",),
+    "asked in words of one's own": ("other words", "theme"),
+    "a story retold": ("plot",),
+    "another word for it": ("keyword",),
+    "more like this": ("alike",),
+    "which edge comes next": ("credit",),
+    "who could, though nothing says so": ("implicit",),
+    "nodes that came yesterday": ("newcomer",),
+    "a bit of everything": FAMILIES,
+}
+"""What somebody needs → the families that ask for it."""
+TUNING = DATA / "results" / "tuned" / "tuned-seed-0.json"
+MANY = 10_000
+"""Costs are compared as processor time: learning once, and so many questions."""
+
+
+def rows(split: Split = "test") -> dict[str, ExamResult]:
+    """The recorded results of `KINDS` by name, in that order.
+
+    Raises:
+        ValueError: One is not recorded; names it and the command that records it.
+    """
+    found = {result.method: result for result in results(split=split)}
+    for kind, names in KINDS.items():
+        for name in names:
+            if name not in found:
+                raise ValueError(f"{name!r} is not recorded for {split}; record it: {RENEWED_BY[kind]}")
+    return {name: found[name] for names in KINDS.values() for name in names}
+
+
+def kind_of(name: str) -> str:
+    """Which of `KINDS` a row belongs to."""
+    return next(kind for kind, names in KINDS.items() if name in names)
+
+
+def short(name: str) -> str:
+    """A row's name where room is short."""
+    return SHORT.get(name, name)
+
+
+def means(found: Mapping[str, ExamResult]) -> pd.DataFrame:
+    """nDCG@10, methods as rows, families as columns, their mean last."""
+    table = pd.DataFrame(
+        {name: {of: part.mean() for of, part in one.by_family().items()} for name, one in found.items()}
+    )
+    table = table.T[list(FAMILIES)]
+    return table.assign(mean=table.mean(axis=1))
+
+
+def in_full(found: Mapping[str, ExamResult]) -> pd.DataFrame:
+    """Each family with its 95 % interval, then what it costs: the columns of ``python -m kgss_helpers exam``."""
+    shown = [
+        pd.concat([one.row()[[*FAMILIES, ALL]], one.cost_row()]).rename(short(name)) for name, one in found.items()
+    ]
+    return pd.DataFrame(shown).rename_axis("method")
+
+
+# ---- who is best at what ---------------------------------------------------------------------------------------------
+
+
+def mean_of(result: ExamResult, families: Sequence[str] = FAMILIES) -> float:
+    """nDCG@10, each family counting the same."""
+    by_family = result.by_family()
+    return float(sum(by_family[family].mean() for family in families) / len(families))
+
+
+def gain(first: ExamResult, second: ExamResult, families: Sequence[str] = FAMILIES) -> Interval:
+    """By how much the first is better, paired over questions, each family counting the same."""
+    if len(families) == 1:
+        return difference(first, second, families[0])
+    one, other = first.by_family(), second.by_family()
+    return mean_interval(*((one[family] - other[family][one[family].index]).to_numpy() for family in families))
+
+
+def best_at(families: Sequence[str], scores: pd.DataFrame) -> str:
+    """The row with the best mean over families; scores are those of `means` on the half that one may look at."""
+    return str(scores[list(families)].mean(axis=1).idxmax())
+
+
+def single(found: Mapping[str, ExamResult]) -> dict[str, ExamResult]:
+    """The rows that go by one kind of evidence, or by one after another: all but those that combine."""
+    return {name: one for name, one in found.items() if name not in KINDS[TOGETHER]}
+
+
+def winners(validation: Mapping[str, ExamResult], test: Mapping[str, ExamResult]) -> pd.DataFrame:
+    """For each family the best single method, chosen on validation, and its score on test.
+
+    Columns ``method``, ``kind``, ``test`` and ``best on test``, the row that nobody could have known.
+    """
+    shown, seen, unseen = {}, means(single(validation)), means(single(test))
+    for family in FAMILIES:
+        chosen, hindsight = best_at([family], seen), best_at([family], unseen)
+        shown[family] = {
+            "method": short(chosen), "kind": kind_of(chosen), "test": str(test[chosen].interval(family)),
+            "best on test": "the same" if hindsight == chosen else short(hindsight),
+        }  # fmt: skip
+    return pd.DataFrame(shown).T.rename_axis("family")
+
+
+def against_best(
+    system: str, validation: Mapping[str, ExamResult], test: Mapping[str, ExamResult]
+) -> dict[str, tuple[str, Interval, Interval, Interval]]:
+    """Family → the best single method (chosen on validation), its score, the system's, and the paired difference."""
+    found, seen = {}, means(single(validation))
+    for family in FAMILIES:
+        rival = best_at([family], seen)
+        scores = (test[name].interval(family) for name in (rival, system))
+        found[family] = (rival, *scores, difference(test[system], test[rival], family))
+    rival = best_at(FAMILIES, seen)
+    found[ALL] = (rival, test[rival].interval(), test[system].interval(), gain(test[system], test[rival]))
+    return found
+
+
+def verdict(gained: Interval) -> str:
+    """What an interval of a difference says."""
+    return "better" if gained.low > 0 else "worse" if gained.high < 0 else "as good"
+
+
+def beside_best(found: Mapping[str, tuple[str, Interval, Interval, Interval]]) -> pd.DataFrame:
+    """`against_best` as a table."""
+    shown = {
+        family: {
+            "best single method": short(rival), "its score": str(its), "the system": str(ours),
+            "difference": f"{gained:+}", "the system is": verdict(gained),
+        }
+        for family, (rival, its, ours, gained) in found.items()
+    }  # fmt: skip
+    return pd.DataFrame(shown).T.rename_axis("family")
+
+
+# ---- what each step bought -------------------------------------------------------------------------------------------
+
+
+def ladder(found: Mapping[str, ExamResult]) -> pd.DataFrame:
+    """The steps of the workbook: ``step``, ``method``, and mean, low and high of the headline family and of all.
+
+    Columns of numbers are ``headline``, ``headline low``, ``headline high``, ``mean``, ``mean low``, ``mean high``.
+    """
+    shown = []
+    for step, name in LADDER:
+        parts = {"headline": found[name].interval(HEADLINE), "mean": found[name].interval()}
+        numbers = {
+            f"{part} {end}".strip(): value
+            for part, interval in parts.items()
+            for end, value in zip(("", "low", "high"), interval, strict=True)
+        }
+        shown.append({"step": step, "method": short(name), **numbers})
+    return pd.DataFrame(shown)
+
+
+# ---- which one to use ------------------------------------------------------------------------------------------------
+
+
+def cost_of(result: ExamResult) -> Cost:
+    """What a row took, with the fine-tuning of its reader; a row that was not measured costs infinitely much."""
+    cost = result.cost or Cost(float("inf"), 0, float("inf"))
+    return replace(cost, seconds=cost.seconds + _tuning_seconds() * ("tuned" in result.method))
+
+
+def _tuning_seconds() -> float:
+    """Of the recorded training that every tuned row stands on."""
+    return 60 * json.loads(TUNING.read_text(encoding="utf-8"))["minutes"]
+
+
+def processor_seconds(result: ExamResult, *, questions: int = MANY) -> float:
+    """Learning once and answering so many questions."""
+    cost = cost_of(result)
+    return cost.seconds + cost.milliseconds * questions / 1000
+
+
+def cheapest_as_good(families: Sequence[str], best: str, found: Mapping[str, ExamResult]) -> str:
+    """Of the rows that are not worse than the best by the interval, the one that costs least."""
+    for name in sorted(found, key=lambda name: processor_seconds(found[name])):
+        first, second = found[best], found[name]
+        if name == best or (_is_near(first, second, families) and gain(first, second, families).low <= 0):
+            return name
+    return best
+
+
+def _is_near(first: ExamResult, second: ExamResult, families: Sequence[str]) -> bool:
+    """Whether the first is better by less than four standard errors: beyond, there is nothing to resample."""
+    one, other = first.by_family(), second.by_family()
+    apart = [one[family] - other[family][one[family].index] for family in families]
+    error = np.sqrt(sum(part.var() / len(part) for part in apart))
+    return bool(sum(part.mean() for part in apart) <= 4 * error)
+
+
+def decisions(validation: Mapping[str, ExamResult], test: Mapping[str, ExamResult]) -> pd.DataFrame:
+    """For each need the best row (chosen on validation), and the cheapest that is not measurably worse on test."""
+    shown, seen = {}, means(validation)
+    for need, families in NEEDS.items():
+        best = best_at(families, seen)
+        cheap = cheapest_as_good(families, best, test)
+        cost = cost_of(test[cheap])
+        shown[need] = {
+            "best": short(best), "it scores": f"{mean_of(test[best], families):.2f}",
+            "cheapest as good": short(cheap), "which scores": f"{mean_of(test[cheap], families):.2f}",
+            "to learn": f"{cost.seconds:,.0f} s", "a question": f"{cost.milliseconds:,.0f} ms",
+        }  # fmt: skip
+    return pd.DataFrame(shown).T.rename_axis("need")
