@@ -37,6 +37,7 @@ ROOMS = (
     "runs",
     "chapters",
     "session",
+    "ask",
 )
 # A method of a class that a later room carries out, which is imported when it is called; and its return type.
 CARRIED_OUT_LATER = {("space.py", f"kgss_helpers.database.{name}") for name in ("to_database", "SpaceDatabase")}
@@ -44,7 +45,7 @@ FRONT_DOOR = ("__init__", "__main__", "frontdoor")
 HEAVY = {"torch", "torch_geometric", "sentence_transformers", "transformers", "gensim", "plotly", "pandas", "numpy"}
 
 # The modules that are about films: rooms and single files, and the loaders of sources that hold films.
-ABOUT_FILMS = ("films/", "chapters/", "runs/", "datasets/films.py", "exam/films/", "exam/__main__.py")
+ABOUT_FILMS = ("films/", "chapters/", "runs/", "datasets/films.py", "exam/films/", "exam/__main__.py", "ask.py")
 SOURCES_OF_FILMS = (
     "datasets/imdb.py", "datasets/known_tables.py", "datasets/movielens.py", "datasets/movielens_tables.py",
     "datasets/tmdb.py", "datasets/wikipedia_films.py",
