@@ -40,6 +40,10 @@ them, and interactive figures stay interactive. Solutions are closed until opene
 kernel.
 """
 
+ASK = """\
+Answers with the workbook's one search over the film graph: rank, name, and the edges that support it. It is ready in
+some ten seconds; without a question it asks for one after the other.
+"""
 EXAM = """\
 the exam's own options:
   --metric {nDCG@10,recall@10,MRR}  what is measured; nDCG@10 if not given
@@ -88,6 +92,10 @@ def build_parser() -> argparse.ArgumentParser:
     way.add_argument("--check", action="store_true", help="only verify that they are executed and clean")
     way.add_argument("--clean", action="store_true", help="only clean the metadata, without executing")
     add("exam", "print the exam's table, as recorded").epilog = EXAM
+    asking = add("ask", 'answer a question here in the terminal, e.g. ask "a good sci-fi director" --type person', ASK)
+    asking.add_argument("text", nargs="*", help="the question; without one, questions are asked for")
+    asking.add_argument("--type", dest="node_type", help="only nodes of this type: person, project, keyword or genre")
+    asking.add_argument("-k", type=int, default=10, help="how many answers at most (%(default)s)")
     slides = add("slides", "write notebooks as slides (build/slides)", SLIDES)
     slides.add_argument("names", nargs="*", help="such as 01; one deck of all if none is named")
     slides.add_argument("--execute", action="store_true", help="execute anew instead of taking the committed outputs")
@@ -215,6 +223,13 @@ def exam(options: argparse.Namespace) -> int:
     return sit(options.rest)
 
 
+def ask(options: argparse.Namespace) -> int:
+    """Answer a question in the terminal, in a process that may import what it needs."""
+    kind = ["--type", options.node_type] if options.node_type else []
+    command = [sys.executable, "-m", "kgss_helpers.ask", "-k", str(options.k), *kind, "--", *options.text]
+    return run(command, child_variables(quiet=True))
+
+
 def slides(options: argparse.Namespace) -> int:
     """Write notebooks as slides."""
     from kgss_helpers.frontdoor import export
@@ -257,6 +272,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "test": test,
     "notebooks": notebooks,
     "exam": exam,
+    "ask": ask,
     "slides": slides,
     "html": html,
     "install": only_install,
