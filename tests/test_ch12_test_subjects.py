@@ -2,6 +2,7 @@
 
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +10,14 @@ from helpers import tables
 
 from kgss_helpers import exam
 from kgss_helpers.chapters import ch12_figures
+from kgss_helpers.chapters.ch12_calibration import (
+    calibrated_scale,
+    calibration_error,
+    reliability,
+    split_people,
+    surprise,
+)
+from kgss_helpers.chapters.ch12_published import ABSENT, ANSWERS, beside_published, published, verdicts
 from kgss_helpers.chapters.ch12_test_subjects import (
     RULES,
     EpochMap,
@@ -104,7 +113,7 @@ def test_people_are_found_by_name_most_credited_first(graph):
 
 
 def test_what_is_no_person_is_not_found_and_people_are_suggested(graph):
-    assert people_called(graph, "heist")[0] == []
+    assert people_called(graph, "heist") == ([], "<b>heist</b> is no person here, but a keyword.")
     assert "Did you mean <b>Bo Fern</b>?" in people_called(graph, "Bo Ferm")[1]
     assert "<script" not in people_called(graph, SCRIPT[:-1])[1]
     assert people_called(graph, "  ") == ([], "Type a name and press Enter.")
@@ -190,7 +199,7 @@ def test_every_rule_fits_the_film_graph():
 
 def test_answers_are_ranked_by_cosine_and_right_ones_ticked(epochs, graph):
     shown = answers_after(epochs, graph, "a director of sci-fi movies", 1, "person")
-    assert shown.columns.tolist() == ["place", "answer", "right", "why"]
+    assert shown.columns.tolist() == ["place", "answer", "score", "right", "why"]
     assert shown["place"].tolist() == [1, 2, 3, 4]
     people = positions("person")
     cosines = epochs[1].vectors[people] @ epochs[1].texts["a director of sci-fi movies"]
@@ -252,10 +261,9 @@ def test_the_first_person_is_shown(anybody):
 
 
 def test_typing_another_name_shows_that_person(anybody):
-    before = anybody.result.value
     anybody.name.value = "Bo Ferm"
     assert "Did you mean <b>Bo Fern</b>?" in anybody.message.value
-    assert anybody.result.value == before
+    assert anybody.result.value == ""  # nobody's table stands below a name that nobody has
     anybody.name.value = SCRIPT
     assert "&lt;script&gt;" in anybody.result.value
     assert only_our_markup(anybody.result.value)
@@ -410,3 +418,82 @@ def test_mean_cosines_are_those_of_all_pairs(epochs):
     of_one, of_different = mean_cosines(vectors, groups)
     assert of_one == pytest.approx(cosines[alike & ~np.eye(9, dtype=bool)].mean(), abs=1e-4)
     assert of_different == pytest.approx(cosines[~alike].mean(), abs=1e-4)
+
+
+# ---- likelihoods that are honest ---------------------------------------------------------------------------------
+
+
+def test_people_are_split_in_halves_without_those_who_are_left_out():
+    people = [f"p{number}" for number in range(21)]
+    chosen, measured = split_people(people, without=["p3"])
+    assert len(chosen) == len(measured) == 10
+    assert sorted([*chosen, *measured]) == sorted(set(people) - {"p3"})
+    assert split_people(people[::-1], without=["p3"]) == (chosen, measured)
+
+
+def test_reliability_and_its_error_on_numbers_that_can_be_checked():
+    likely, right = pd.Series([0.95, 0.95, 0.15, 0.15]), pd.Series([True, True, False, True])
+    table = reliability(likely, right)
+    assert table["people"].tolist() == [2, 2]
+    assert table["right"].tolist() == [0.5, 1]
+    assert calibration_error(likely, right) == pytest.approx((0.35 + 0.05) / 2)
+
+
+def test_a_scale_surprises_less_than_its_neighbours(epochs):
+    likely = epochs.affinities(1)
+    main = likely.idxmax(axis=1)
+    main.iloc[0] = likely.columns[likely.iloc[0].argsort().iloc[-3]]  # three of four are right, one is not
+    scale = calibrated_scale(epochs, 1, main)
+    for other in (0.7 * scale, 1.4 * scale):
+        assert surprise(epochs, 1, main, scale) <= surprise(epochs, 1, main, other) + 1e-3
+
+
+def test_a_calibrated_table_says_so_and_is_less_sure(epochs, graph):
+    plain, honest = (SkillAffinity(epochs, graph, "Bo Fern", scales=scales) for scales in (None, [1.0, 1.0, 1.0]))
+    assert "Likelihood in percent" in plain.result.value
+    assert "Calibrated likelihood in percent" in honest.result.value
+    counts = skill_counts(graph)
+    surest = [skill_paths(epochs, counts, "person:bo", scales=scales)["2"].max() for scales in (None, [1, 1, 1])]
+    assert surest[0] > surest[1]
+
+
+# ---- what was published ------------------------------------------------------------------------------------------
+
+
+def test_published_lists_are_whole_and_scores_fall():
+    table = pd.read_csv(ANSWERS)
+    assert len(table) == 3 * 2 * 15
+    for (question, model), part in table.groupby(["question", "model"]):
+        assert question in RETRIEVAL
+        found = published(question, model)
+        assert found["place"].tolist() == list(range(1, 16))
+        assert found["score"].is_monotonic_decreasing
+        assert found["answer"].is_unique
+        assert len(part) == 15
+    with pytest.raises(ValueError, match="nothing is published of 'tomato'"):
+        published("tomato", "base")
+
+
+def test_published_names_are_checked_one_by_one(epochs, graph):
+    text = "a director of sci-fi movies"
+    ours = answers_after(epochs, graph, text, 1, "person")
+    right = right_answers(graph, text)
+    table = beside_published(graph, text, "base", "person", right, ours)
+    assert (table["the seminar", "in our graph"] == ABSENT).all()
+    assert table["ours", "answer"].dropna().tolist() == ours["answer"].tolist()
+    found = verdicts(table)
+    assert found["unknown"] == 1
+    assert found["ours right"] == 1
+
+
+def test_a_line_chart_a_person_and_a_reliability_diagram():
+    table = pd.DataFrame(np.full((3, 4), 0.3), ["Acting", "Casting", "Editing"], ["untuned", "1", "2", "3"])
+    figure = ch12_figures.skill_lines({"Ada": table, "Bo": table}, y_label="likelihood")
+    assert [panel.get_title() for panel in figure.axes[:2]] == ["Ada", "Bo"]
+    assert len(figure.axes[0].lines) == 3
+    assert figure.get_size_inches()[0] * 100 <= 1280
+    bins = reliability(pd.Series([0.2, 0.9]), pd.Series([False, True]))
+    figure = ch12_figures.reliability_diagram({"before": bins, "after": bins})
+    assert figure.axes[0].get_ylabel()
+    assert figure.axes[1].get_title() == "after"
+    plt.close("all")

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from kgss_helpers.runs.epochs import UNTUNED
 from kgss_helpers.show.charts import GROUP_STYLES
 from kgss_helpers.show.graph_view import _plain
+from kgss_helpers.show.palette import BLUE, GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -170,4 +171,49 @@ def affinity_panels(people: dict[str, pd.DataFrame]) -> Figure:
         panel.axis("off")
     figure.supxlabel("epochs", fontsize=13)
     figure.colorbar(image, ax=axes.ravel().tolist(), label="likelihood of the skill", shrink=0.6, pad=0.04)
+    return figure
+
+
+def skill_lines(people: dict[str, pd.DataFrame], *, y_label: str) -> Figure:
+    """One line chart a person, four in a row: a line a skill, epochs across; made to fit a slide.
+
+    Each table has skills as rows, the same for all, and epochs as columns.
+    """
+    import matplotlib.pyplot as plt
+
+    columns = 4
+    rows = -(-len(people) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(12.4, 3.1 * rows), squeeze=False, sharex=True, sharey=True)
+    for panel, (name, table) in zip(axes.flat, people.items(), strict=False):
+        for (skill, values), (color, _, shape), dashes in zip(
+            table.iterrows(), GROUP_STYLES, ("-", "--", "-.", ":") * 2, strict=False
+        ):
+            panel.plot(range(len(values)), values, dashes, marker=shape, color=color, markersize=5, label=skill)
+        panel.set_title(name, fontsize=13)
+        panel.set_xticks(range(table.shape[1]), ["0", *table.columns[1:]], fontsize=10)
+        panel.set_ylim(-0.03, 1.03)
+    for panel in axes.flat[len(people) :]:
+        panel.axis("off")
+    figure.supylabel(y_label, fontsize=13)
+    figure.supxlabel("epochs (0: untuned)", fontsize=13)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=8, fontsize=11)
+    return figure
+
+
+def reliability_diagram(panels: dict[str, pd.DataFrame]) -> Figure:
+    """How right above how sure, side by side, with the diagonal of an honest number; dots as large as bins are full.
+
+    The tables are as from `kgss_helpers.chapters.ch12_calibration.reliability`.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.8 * len(panels), 4.6), squeeze=False, sharey=True)
+    for panel, (title, table) in zip(axes[0], panels.items(), strict=True):
+        panel.plot([0, 1], [0, 1], "--", color=GREY, label="as right as sure")
+        panel.plot(table["likelihood"], table["right"], color=BLUE, linewidth=1)
+        sizes = 30 + 400 * table["people"] / table["people"].sum()
+        panel.scatter(table["likelihood"], table["right"], s=sizes, color=BLUE, label="people in a bin")
+        panel.set(title=title, xlabel="mean likelihood of the first skill", xlim=(0, 1), ylim=(0, 1))
+    axes[0, 0].set(ylabel="share whose main role it is")
+    axes[0, 0].legend(loc="upper left")
     return figure

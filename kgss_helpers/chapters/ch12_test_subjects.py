@@ -18,10 +18,11 @@ import plotly.graph_objects as go
 
 from kgss_helpers.chapters.ch12_figures import epoch_title, label_sides, people_map
 from kgss_helpers.exam.films import RUNS_EDITION, film_exam
+from kgss_helpers.files import shortened
 from kgss_helpers.films.roles import HAS_GENRE, SKILLS
 from kgss_helpers.films.skills import skill_counts
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.runs.epochs import RETRIEVAL, Epochs
+from kgss_helpers.runs.epochs import RETRIEVAL, SCALE, Epochs
 from kgss_helpers.show.graph_view import card, lookup
 from kgss_helpers.show.palette import BLUE, shade, text_on
 from kgss_helpers.text.sentences import listed, verb
@@ -65,6 +66,9 @@ RULES = {
 def people_called(graph: KnowledgeGraph, text: str) -> tuple[list[str], str]:
     """Like `lookup`, among people only: their ids, most credited first, and a message as HTML."""
     found, message = lookup(graph.subgraph(node_types=["person"]), text)
+    others = graph.find(text.strip())["node_type"].tolist()
+    if others and not found:
+        return [], f"<b>{escape(shortened(text, 80))}</b> is no person here, but a {escape(others[0])}."
     return sorted(found, key=lambda node_id: -graph.degree.iloc[graph.position(node_id)]), message
 
 
@@ -75,15 +79,21 @@ def in_words(values: pd.Series) -> str:
     return ", ".join(form.format(name, value) for name, value in shown.items())
 
 
-def skill_paths(epochs: Epochs, counts: pd.DataFrame, node_id: str) -> pd.DataFrame:
+def skill_paths(
+    epochs: Epochs, counts: pd.DataFrame, node_id: str, *, scales: Sequence[float] | None = None
+) -> pd.DataFrame:
     """How likely each skill is for one person, untuned and after each epoch; likeliest at the end first.
 
-    Rows are skills; columns ``credits``, as the graph counts them (`skill_counts`), and `Epochs.labels`.
+    Rows are skills; columns ``credits``, as the graph counts them (`skill_counts`), and `Epochs.labels`. Cosines are
+    multiplied by one of ``scales`` for each epoch; by 20, if none are given.
 
     Raises:
         KeyError: The person is not among the nodes that were kept.
     """
-    likely = [epochs.affinities(epoch, people=[node_id]).iloc[0] for epoch in range(len(epochs))]
+    likely = [
+        epochs.affinities(epoch, people=[node_id], scale=SCALE if scales is None else scales[epoch]).iloc[0]
+        for epoch in range(len(epochs))
+    ]
     table = pd.concat(likely, axis=1, keys=epochs.labels)
     known = counts.loc[node_id] if node_id in counts.index else pd.Series(0, index=table.index)
     table.insert(0, "credits", known.reindex(table.index, fill_value=0))
@@ -138,7 +148,7 @@ def answers_after(
         among: Only these node ids, for instance of people with several credits.
 
     Returns:
-        ``place``, ``answer``, ``right`` (✓ or empty; held-out ones are marked) and ``why``.
+        ``place``, ``answer``, ``score`` (the cosine), ``right`` (✓ or empty; held-out ones are marked) and ``why``.
 
     Raises:
         ValueError: The text was not kept, or no node has the type.
@@ -151,6 +161,7 @@ def answers_after(
         {
             "place": range(1, len(found) + 1),
             "answer": found["name"],
+            "score": found["score"].astype(float).round(2),
             "right": [_tick(why) for why in reasons],
             "why": reasons,
         }
@@ -289,10 +300,19 @@ def mean_cosines(vectors: np.ndarray, groups: Sequence[str]) -> tuple[float, flo
 
 
 class SkillAffinity(ipw.VBox):
-    """Type anybody's name: how likely each skill is at each epoch, beside the credits that the graph counts."""
+    """Type anybody's name: how likely each skill is at each epoch, beside the credits that the graph counts.
 
-    def __init__(self, epochs: Epochs, graph: KnowledgeGraph, start: str) -> None:
-        self.epochs, self.graph, self.counts = epochs, graph, skill_counts(graph)
+    Args:
+        epochs: Nodes and skills that were kept.
+        graph: Whose credits are counted.
+        start: Who is shown first.
+        scales: As for `skill_paths`, chosen so that likelihoods are calibrated; the table then says so.
+    """
+
+    def __init__(
+        self, epochs: Epochs, graph: KnowledgeGraph, start: str, *, scales: Sequence[float] | None = None
+    ) -> None:
+        self.epochs, self.graph, self.counts, self.scales = epochs, graph, skill_counts(graph), scales
         self.name = ipw.Text(
             placeholder="a person", description="Person", continuous_update=False, layout=ipw.Layout(width="60%")
         )
@@ -308,8 +328,9 @@ class SkillAffinity(ipw.VBox):
 
     def show(self, node_id: str) -> None:
         """Shows a person's table."""
-        table = skill_paths(self.epochs, self.counts, node_id)
-        note = "In percent, untuned and after each epoch. ✓ and the number beside it: credits in the graph."
+        table = skill_paths(self.epochs, self.counts, node_id, scales=self.scales)
+        how = "Calibrated likelihood" if self.scales is not None else "Likelihood"
+        note = f"{how} in percent, untuned and after each epoch. ✓ and the number beside it: credits in the graph."
         self.result.value = card(self.graph, node_id) + f"<p>{note}</p>" + _paths_as_html(table)
 
     def _typed(self, change: dict[str, str]) -> None:
@@ -318,9 +339,11 @@ class SkillAffinity(ipw.VBox):
         found, self.message.value = people_called(self.graph, change["new"])
         self.which.options = []
         self.which.layout.display = "none" if len(found) < 2 else None
-        if len(found) == 1:
+        if not found:
+            self.result.value = ""  # whom the message speaks of is not the person before
+        elif len(found) == 1:
             self.show(found[0])
-        elif found:
+        else:
             self.which.options = [(self._with_skills(node_id), node_id) for node_id in found]
             self.which.index = 0
 

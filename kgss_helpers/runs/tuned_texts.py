@@ -100,7 +100,7 @@ def record(reader: str, path: Path | None = None, *, work: Path = WORK) -> Path:
 
 
 def _encoded(model: SentenceTransformer, texts: Sequence[str], work: Path) -> np.ndarray:
-    """Part by part, each kept as soon as it is done; in bfloat16 where that is faster, which says as much as is kept."""
+    """Part by part, each kept as soon as it is done; in bfloat16 where that is faster: more would not be kept."""
     parts = [encode(model, [])]
     for part in (texts[start : start + PART] for start in range(0, len(texts), PART)):
         file = work / f"{digest(part)[:24]}.npy"
