@@ -117,8 +117,9 @@
   function shared(parts) {
     const { high } = sizeOf(parts);
     if (high <= HEIGHT) return [{ parts, zoom: 1 }];
+    const smallest = Math.min(...parts.map(part => Number(part.style.zoom) || 1));
     if (high <= HEIGHT / SHRINK) {
-      for (const zoom of [0.95, 0.9, 0.85, SHRINK]) {
+      for (const zoom of [0.95, 0.9, 0.85, SHRINK].filter(zoom => zoom * smallest >= SMALLEST)) {
         stage.style.zoom = zoom;
         const fits = stage.getBoundingClientRect().height <= HEIGHT;
         stage.style.zoom = "";
