@@ -429,10 +429,17 @@ def _sides(
     return side
 
 
+def listed(items: Iterable[str], *, most: int = 12) -> str:
+    """``"a, b and 19,998 more"``: no more than a dozen of them."""
+    items = list(items)
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
 def _require_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        found = ", ".join(map(repr, table.columns))
+        found = listed(map(repr, table.columns))
         raise GraphError(f"{what}: column {missing[0]!r} is missing; found {found}. Rename one or add it")
     if not table.columns.is_unique:
         repeated = table.columns[table.columns.duplicated()][0]

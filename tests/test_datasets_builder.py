@@ -5,6 +5,7 @@ import warnings
 import pandas as pd
 import pytest
 
+from kgss_helpers.datasets import builder as builder_module
 from kgss_helpers.datasets.builder import GraphBuilder, spelling, year_of
 from kgss_helpers.graph import GraphError
 
@@ -36,6 +37,45 @@ def test_an_id_that_looks_like_a_made_one_is_not_taken():
     builder = GraphBuilder("test")
     builder.node("keyword:c", "keyword", "see")
     assert builder.named("keyword", "C") == "keyword:c-2"
+
+
+def test_edges_by_the_column_are_edges_one_by_one():
+    one, many = GraphBuilder("test"), GraphBuilder("test")
+    ends, relations = [f"n{number}" for number in range(5)], ["knows", "likes"]
+    rows = [(ends[row % 5], relations[row % 2], ends[row * row % 5]) for row in range(40)]
+    for builder in (one, many):
+        for end in ends:
+            builder.node(end, "person", end)
+    for row in rows:
+        one.edge(*row)
+    many.edges(*zip(*rows[:15], strict=True))
+    many.edge(*rows[15])
+    many.edges(*zip(*rows[16:], strict=True))
+    many.edges([], [], [])
+    with pytest.warns(UserWarning, match="repeated edges merged"):
+        first, second = one.build(), many.build()
+    assert first.edges.equals(second.edges)
+    assert list(first.edges.itertuples(index=False, name=None)) == list(dict.fromkeys(rows))
+    with pytest.raises(ValueError, match="columns of 1, 1 and 0 rows"):
+        many.edges(["n1"], ["knows"], [])
+
+
+def test_many_edges_are_categorical_and_compare_like_text(monkeypatch):
+    monkeypatch.setattr(builder_module, "MANY", 2)
+    builder = GraphBuilder("test")
+    a, b = builder.node("a", "person", "A"), builder.node("b", "person", "B")
+    builder.edges([a, b], ["knows", "likes"], [b, a])
+    graph = builder.build()
+    assert graph.edges["source"].dtype == "category"
+    assert (graph.edges["relation"] == "likes").tolist() == [False, True]
+    assert graph.neighbours("a")["relation"].tolist() == ["knows", "likes"]
+
+
+def test_an_edge_to_nothing_is_named():
+    builder = GraphBuilder("test")
+    builder.edge(builder.node("a", "person", "A"), "knows", "nobody")
+    with pytest.raises(GraphError, match="'nobody' is not a node_id"):
+        builder.build()
 
 
 def test_what_is_counted_is_said_once_at_the_callers_line_unless_it_is_normal():

@@ -155,6 +155,15 @@ def test_twenty_thousand_columns_are_no_trouble(write):
     assert load_csv(nodes, write("e.csv", "source,relation,target\n")).node("p1")["c19999"] == "0"
 
 
+@pytest.mark.parametrize("columns", [15, 20_000])
+def test_a_message_names_a_dozen_columns_and_counts_the_others(write, columns):
+    header = ",".join(f"c{number}" for number in range(columns))
+    nodes = write("n.csv", f"{header}\n{header}\n")
+    with pytest.raises(GraphError, match=rf"c0, c1.*c11 and {columns - 12:,} more \(separated") as raised:
+        load_csv(nodes, write("e.csv", "source,relation,target\n"))
+    assert len(str(raised.value)) < 500
+
+
 # ---- encodings ---------------------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,29 @@ def load(folder, **how):
     return graph, [str(warning.message) for warning in warned]
 
 
+def test_ratings_in_pieces_are_ratings_row_by_row(folder, monkeypatch):
+    stars = ["0", "0.5", "2", "2.5", "3.9", "4", "4.5", "5.", ".5"]
+    rows = [f"{row % 7},{row % 4},{stars[row * row % 9]},9\n" for row in range(400)]
+    rows.insert(50, " ,1,4.0,9\n")
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + "".join(rows), encoding="utf-8")
+    whole, said = load(folder)
+    expected = {}
+    for row in rows:
+        user, movie, rating, _ = row.split(",")
+        if user.strip() and movie in "123" and not 2 < float(rating) < 4:
+            relation = "likes" if float(rating) >= 4 else "dislikes"
+            expected[f"person:{user}", relation, f"project:{movie}"] = None
+    assert [edge for edge in whole.edges.itertuples(index=False, name=None) if edge[0].startswith("person")] == list(
+        expected
+    )
+    assert "1 ratings without a user left out" in said[0]
+    (folder / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n" + "".join([*rows[:70], '"7",1,"5",9\n', *rows[70:]]), encoding="utf-8"
+    )
+    quoted, _ = load(folder)  # from the first quotation mark on, each row is read on its own
+    assert edges_of(quoted) == edges_of(whole) | {("person:7", "likes", "project:1")}
+
+
 def edges_of(graph):
     return set(graph.edges.itertuples(index=False, name=None))
 

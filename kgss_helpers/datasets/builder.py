@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from kgss_helpers.files import announce, slug
 from kgss_helpers.graph import EDGE_COLUMNS, NODE_COLUMNS, GraphError, KnowledgeGraph
+
+MANY = 2_000_000
+"""From so many edges on, their columns are categorical, which takes a tenth of the memory; they compare like text."""
 
 
 def year_of(text: str | None) -> int | None:
@@ -37,7 +42,10 @@ class GraphBuilder:
     def __init__(self, name: str) -> None:
         self.name = name
         self._nodes: dict[str, dict[str, object]] = {}
-        self._edges: dict[tuple[str, str, str], None] = {}
+        # An edge is three numbers in three arrays: as texts, a million of them would take half a gigabyte.
+        self._ends: dict[str, int] = {}
+        self._relations: dict[str, int] = {}
+        self._edges = (array("i"), array("i"), array("i"))
         self._counts: dict[str, int] = {}
         self._named: dict[tuple[str, str], str] = {}
         self._spelled: dict[tuple[str, str], str] = {}
@@ -83,20 +91,37 @@ class GraphBuilder:
 
     def edge(self, source: str, relation: str, target: str) -> None:
         """Adds an edge; the same edge again is merged and counted."""
-        if (source, relation, target) in self._edges:
-            self.count("repeated edges merged")
-        self._edges[source, relation, target] = None
+        sources, relations, targets = self._edges
+        sources.append(self._ends.setdefault(source, len(self._ends)))
+        relations.append(self._relations.setdefault(relation, len(self._relations)))
+        targets.append(self._ends.setdefault(target, len(self._ends)))
 
-    def count(self, what: str) -> None:
+    def edges(self, sources: Sequence[str], relations: Sequence[str], targets: Sequence[str]) -> None:
+        """Adds many edges at once, from three columns of one length, as `edge` does one by one.
+
+        Raises:
+            ValueError: The columns differ in length.
+        """
+        if not len(sources) == len(relations) == len(targets):
+            raise ValueError(f"columns of {len(sources)}, {len(relations)} and {len(targets)} rows are no edges")
+        numbered = zip((sources, relations, targets), (self._ends, self._relations, self._ends), strict=True)
+        for kept, (texts, numbers) in zip(self._edges, numbered, strict=True):
+            codes, different = pd.factorize(pd.Series(texts, dtype="str"))
+            table = np.array([numbers.setdefault(text, len(numbers)) for text in different], dtype=np.int32)
+            kept.frombytes(table[codes].tobytes())
+
+    def count(self, what: str, times: int = 1) -> None:
         """Notes that something was left out or merged, to be reported in one warning at the end."""
-        self._counts[what] = self._counts.get(what, 0) + 1
+        if times:
+            self._counts[what] = self._counts.get(what, 0) + times
 
     def build(self, *, quiet: Iterable[str] = ()) -> KnowledgeGraph:
         """The graph; what was counted becomes one warning, except for what ``quiet`` names as normal for the source.
 
         ``year`` becomes a column of whole numbers, missing where there is none; other columns of text are empty there.
-        A graph without a node is announced too.
+        A graph without a node is announced too. With `MANY` edges or more, their columns are categorical.
         """
+        edges = self._edge_table()
         if not self._nodes:
             announce(
                 f"{self.name}: nothing was read. Check what was asked for (types, years, categories), and whether the "
@@ -111,8 +136,22 @@ class GraphBuilder:
                 nodes[column] = nodes[column].astype("Int64")
             elif isinstance(nodes[column].dtype, pd.StringDtype):
                 nodes[column] = nodes[column].fillna("")
-        edges = pd.DataFrame(list(self._edges), columns=list(EDGE_COLUMNS))
         return KnowledgeGraph(nodes, edges, name=self.name)
+
+    def _edge_table(self) -> pd.DataFrame:
+        """The edges, each once, in the order of their first appearance; what is merged is counted."""
+        source, relation, target = (np.frombuffer(part, dtype=np.int32) for part in self._edges)
+        ends, relations = pd.Index(self._ends, dtype="str"), pd.Index(self._relations, dtype="str")
+        repeated = pd.Series((relation.astype(np.int64) * len(ends) + source) * len(ends) + target).duplicated()
+        if repeated.any():
+            self._counts = {"repeated edges merged": int(repeated.sum())} | self._counts
+            source, relation, target = (part[~repeated.to_numpy()] for part in (source, relation, target))
+        numbered = zip(EDGE_COLUMNS, (source, relation, target), (ends, relations, ends), strict=True)
+        if len(source) >= MANY:
+            return pd.DataFrame(
+                {column: pd.Categorical.from_codes(codes, categories=texts) for column, codes, texts in numbered}
+            )
+        return pd.DataFrame({column: texts.take(codes) for column, codes, texts in numbered}, dtype="str")
 
 
 def spelling(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from kgss_helpers.datasets.known_tables import known_layout
-from kgss_helpers.graph import GraphError
+from kgss_helpers.graph import GraphError, listed
 
 SYNONYMS = {
     "node_id": ("id", "nodeid", "identifier", "key", "uid", "uuid"),
@@ -54,7 +54,7 @@ def check_header(header: Sequence[str], required: Sequence[str], name: str, deli
     missing = [column for column in required if column not in header]
     if not missing:
         return
-    found = ", ".join(filter(None, header))
+    found = listed(filter(None, header))
     lacks = f"column {missing[0]!r} is" if len(missing) == 1 else f"columns {', '.join(map(repr, missing))} are"
     there = f"found {found} (separated by {delimiter!r})"
     meant = proposed(header, missing)
@@ -73,7 +73,7 @@ def renamed(header: Sequence[str], columns: Mapping[str, str], name: str) -> lis
     absent = [theirs for theirs in columns.values() if theirs not in header]
     if absent:
         near = get_close_matches(absent[0], header, n=1, cutoff=0.6)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(filter(None, header))}"
+        hint = f"; did you mean {near[0]!r}?" if near else f"; there are {listed(filter(None, header))}"
         raise GraphError(f"{name}, line 1: there is no column {absent[0]!r}{hint}")
     ours = {theirs: column for column, theirs in columns.items()}
     if len(ours) < len(columns):

@@ -14,7 +14,7 @@ from kgss_helpers.datasets.columns import check_header, renamed
 from kgss_helpers.datasets.layouts import Layout, layout_of
 from kgss_helpers.datasets.tables import read_table
 from kgss_helpers.files import BadRows, announce, counted
-from kgss_helpers.graph import EDGE_COLUMNS, NODE_COLUMNS, GraphError, KnowledgeGraph
+from kgss_helpers.graph import EDGE_COLUMNS, NODE_COLUMNS, GraphError, KnowledgeGraph, listed
 
 Paths = Path | str | Sequence[Path | str]
 
@@ -128,18 +128,18 @@ def _read(
             check_header(header, [column for column in required if column not in given], path.name, delimiter)
         return header
 
-    table = read_table(path, required, named=named, **how)
+    table = read_table(path, required, named=named, strip=True, **how)
     for layout in layouts:
         table = part(layout, table)
         announce(f"{path.name}: read as {layout.name}")
     for column, value in given.items():
         if column in table and (table[column] != value).any():
             raise GraphError(f"{path.name} has a column {column!r} already; leave {column}= out")
-        table[column] = value
+        table[column] = value.strip()
     lacks = next((column for column in required if column not in table), None)
     if lacks:
         raise GraphError(f"{path.name}: this layout has no {lacks} here; pass {lacks}=, the same for all rows")
-    return _stripped(table)
+    return table
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -150,19 +150,19 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return table.drop_duplicates(ignore_index=True)
 
 
-def _stripped(table: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({column: table[column].str.strip() for column in table}, index=table.index)
-
-
 def _tell_unused(edges: pd.DataFrame, file: str) -> None:
     unused = [column for column in edges if column not in EDGE_COLUMNS]
     if unused:
-        announce(f"{file}: {counted(len(unused), 'further column')} not used: {', '.join(map(repr, unused))}")
+        announce(f"{file}: {counted(len(unused), 'further column')} not used: {listed(map(repr, unused))}")
 
 
 def _merged(table: pd.DataFrame, columns: list[str], file: str) -> pd.DataFrame:
     """Without rows that repeat another one exactly; says how many there were and where the first is."""
-    repeated = table.duplicated(columns).to_numpy()
+    key = "node_id" if "node_id" in columns else columns[0]
+    repeated = (
+        table[key].duplicated(keep=False).to_numpy(copy=True)
+    )  # only those are compared in all columns, of maybe thousands
+    repeated[repeated] = table.loc[repeated, columns].duplicated().to_numpy()
     if repeated.any():
         line = table.index[np.flatnonzero(repeated)[0]]
         announce(f"{file}: {counted(repeated.sum(), 'repeated row')} merged, the first in line {line}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from kgss_helpers.files import BadRows, announce, counted
 from kgss_helpers.graph import GraphError
 
 MOVIES, RATINGS, TAGS = ("movieId", "title", "genres"), ("userId", "movieId", "rating"), ("movieId", "tag")
+PIECE = 500_000
+"""Rows that are read at once."""
 OLD_ENCODING = "latin-1"
 """Of both older layouts, as their readme files say."""
 
@@ -61,8 +64,9 @@ def _dat_movies(folder: Path, on_bad_rows: BadRows) -> Iterator[pd.DataFrame]:
 
 def _ratings(path: Path, separator: str, on_bad_rows: BadRows) -> Iterator[pd.DataFrame]:
     """User, film, stars and a time a line."""
-    rows = [row[:3] for _, row in _fields(path, separator, 4, on_bad_rows)]
-    yield pd.DataFrame(rows, columns=list(RATINGS), dtype="str")
+    rows = (row[:3] for _, row in _fields(path, separator, 4, on_bad_rows))
+    while piece := list(itertools.islice(rows, PIECE)):
+        yield pd.DataFrame(piece, columns=list(RATINGS), dtype="str")
 
 
 def _fields(path: Path, separator: str, fields: int, on_bad_rows: BadRows) -> Iterator[tuple[int, list[str]]]:
