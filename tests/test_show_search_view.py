@@ -31,7 +31,7 @@ def graph():
 def search(graph):
     points = np.arange(2 * len(graph.nodes), dtype=float).reshape(-1, 2)
     return Search(
-        graph, {"words": WordMatch(), "the famous": Popularity()}, why=lambda question, node_id: f"since {node_id} & co",
+        graph, {"words": WordMatch(), "the famous": Popularity()}, why=lambda _, node_id: f"since {node_id} & co",
         attribute="year", points=points, example="a heist",
     )  # fmt: skip
 
@@ -106,14 +106,22 @@ def test_numbers_are_read_or_refused_with_the_remedy():
 
 
 def test_the_map_lights_up_what_is_found(graph, search):
-    figure = map_figure(search, ["f1", "p2"], shown=["project"])
+    figure = map_figure(search, ["f1", "p2"], most=3)
     assert len(figure.data[0].x) == 3
     shown = figure.data[-1]
     assert list(shown.x) == [0, 2 * graph.position("p2")]
     assert shown.text[0] == "Red Moon (1971)"
     assert "<script" not in "".join(shown.text)
     assert len(set(shown.marker.symbol)) == 2
-    assert lit(search, [])["x"] == []
+    assert "2 answers" in figure.layout.title.text
+    assert lit(search, []).x == []
+
+
+def test_answers_that_lie_together_share_a_label(graph):
+    points = np.zeros((len(graph.nodes), 2))
+    points[graph.position("f3")] = 1
+    crowded = Search(graph, {"words": WordMatch()}, points=points)
+    assert lit(crowded, ["f1", "f2", "f3"]).labels == ["Red Moon", "", "Green Hill"]
 
 
 def test_the_view_answers_when_something_is_typed_or_chosen(view):

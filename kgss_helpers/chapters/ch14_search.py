@@ -57,9 +57,7 @@ def film_finder(system: HybridSearch | None = None) -> Search:
 
 def film_search(system: HybridSearch | None = None, *, text: str = "", node_type: str | None = None) -> SearchView:
     """The search to play with; the app shows nothing else."""
-    return SearchView(
-        film_finder(system), text, node_type=node_type, subject_type="genre", shown=("project", "keyword", "genre")
-    )
+    return SearchView(film_finder(system), text, node_type=node_type, subject_type="genre")
 
 
 # ---- how a question is read ------------------------------------------------------------------------------------------

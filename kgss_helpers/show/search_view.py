@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import ipywidgets as ipw
 import numpy as np
@@ -35,7 +35,12 @@ TRY = (
     "Type what you look for in words of your own, such as <b>{}</b>, and press Enter. The buttons narrow the answers "
     "down; they may all stay as they are."
 )
-NONE_FOUND = "<p>Nothing is found{}. Ask in other words, or take a filter away: press <b>Clear the filters</b>.</p>"
+NONE_FOUND = "<p>Nothing is found. Ask in other words, or let another method answer.</p>"
+NONE_LEFT = (
+    "<p>Nothing is found with these filters. Ask in other words, or take them away: press <b>Clear the filters</b>.</p>"
+)
+CROWD, CLOSE = 3000, 0.03
+"""So many nodes stand behind the answers on the map; nearer than this share of its width, one label is enough."""
 SIGN = "<p role='status'>Searching …</p>"
 """Stands there while methods are at work."""
 
@@ -160,7 +165,7 @@ def answers_as_html(search: Search, wish: Wish, tables: Mapping[str, pd.DataFram
 
 def _list(search: Search, table: pd.DataFrame, wish: Wish) -> str:
     if not len(table):
-        return NONE_FOUND.format(" with these filters" if wish.is_narrowed else "")
+        return NONE_LEFT if wish.is_narrowed else NONE_FOUND
     items = "".join(
         f"<li><b>{escape(search.label(row.node_id))}</b>{'' if wish.node_type else f', {escape(row.node_type)}'}"
         f"<br><span style='opacity:0.75'>{escape(row.why)}</span></li>"
@@ -194,14 +199,13 @@ def number_of(text: str) -> float | None:
     return float(text)
 
 
-def map_figure(search: Search, hits: Sequence[str] = (), *, shown: Sequence[str] = (), title: str = "") -> go.Figure:
-    """The map with some nodes lit up and named; those behind them are grey.
+def map_figure(search: Search, hits: Sequence[str] = (), *, most: int = CROWD) -> go.Figure:
+    """The map with some nodes lit up and named; those with most edges stand behind them in grey.
 
     Args:
         search: With points.
         hits: Node ids, best first.
-        shown: Types of the nodes that are drawn behind; all if not given.
-        title: Of the figure.
+        most: So many nodes stand behind.
 
     Raises:
         ValueError: There is no map.
@@ -210,52 +214,59 @@ def map_figure(search: Search, hits: Sequence[str] = (), *, shown: Sequence[str]
 
     if search.points is None:
         raise ValueError("this search has no map: give it points, two coordinates a node")
-    types = search.graph.nodes["node_type"]
-    behind = np.flatnonzero(types.isin(list(shown) or types.unique()))
-    figure = go.Figure(_dots(search, behind))
-    figure.add_trace(_lit(search, hits))
+    behind = np.sort(np.argsort(-search.graph.degree.to_numpy(), kind="stable")[:most])
+    names = search.graph.nodes["name"].to_numpy()[behind]
+    x, y = search.points[behind].T.tolist()
+    crowd = go.Scatter(
+        x=x, y=y, mode="markers", hoverinfo="text", hovertext=[escape(name, quote=False) for name in names],
+        marker={"color": GREY, "size": 4, "opacity": 0.35},
+    )  # fmt: skip
+    shown = lit(search, hits)
+    answers = go.Scatter(
+        x=shown.x, y=shown.y, text=shown.labels, hovertext=shown.names, hoverinfo="text", mode="markers+text",
+        textposition="top center", cliponaxis=False,
+        marker={"color": shown.colors, "symbol": shown.symbols, "size": 13, "line": {"color": BLACK, "width": 1}},
+    )  # fmt: skip
+    figure = go.Figure([crowd, answers])
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     figure.update_layout(
-        title={"text": title or "A map of the space", "font": {"size": 17}, "x": 0.01}, width=900, height=620,
-        margin={"l": 10, "r": 10, "t": 50, "b": 10}, plot_bgcolor="white", showlegend=False, font={"size": 14},
-        hovermode="closest", dragmode="pan",
+        title={"text": map_title(hits), "font": {"size": 17}, "x": 0.01}, width=900, height=700, showlegend=False,
+        margin={"l": 10, "r": 10, "t": 50, "b": 10}, plot_bgcolor="white", font={"size": 14}, hovermode="closest",
+        dragmode="pan",
     )  # fmt: skip
     return figure
 
 
-def _dots(search: Search, rows: np.ndarray) -> go.Scatter:
-    import plotly.graph_objects as go
-
-    names = search.graph.nodes["name"].to_numpy()[rows]
-    x, y = search.points[rows].T.tolist()
-    return go.Scatter(
-        x=x, y=y, mode="markers", hoverinfo="text", hovertext=[escape(name, quote=False) for name in names],
-        marker={"color": GREY, "size": 4, "opacity": 0.35},
-    )  # fmt: skip
+def map_title(hits: Sequence[str]) -> str:
+    """What the map shows, in a line."""
+    return f"A map of the space: {counted(len(hits), 'answer') if hits else 'nothing is asked yet'}"
 
 
-def _lit(search: Search, hits: Sequence[str]) -> go.Scatter:
-    import plotly.graph_objects as go
+class Lit(NamedTuple):
+    """What the trace of lit nodes shows, one entry a node: where, what is called how, and how it is drawn."""
 
-    trace = go.Scatter(mode="markers+text", textposition="top center", cliponaxis=False)
-    return trace.update(lit(search, hits))
+    x: list[float]
+    y: list[float]
+    names: list[str]
+    labels: list[str]
+    colors: list[str]
+    symbols: list[str]
 
 
-def lit(search: Search, hits: Sequence[str]) -> dict[str, object]:
-    """What the trace of lit nodes shows: places, names, and colour and shape by type."""
+def lit(search: Search, hits: Sequence[str]) -> Lit:
+    """Nodes on the map: colour and shape by type; of those that lie close together, the first alone has a label."""
     rows = [search.graph.position(node_id) for node_id in hits]
     points = search.points[rows] if rows else np.zeros((0, 2))
-    kinds = search.graph.nodes["node_type"].iloc[rows]
-    styles = [NODE_STYLE.get(kind, OTHER_STYLE) for kind in kinds]
+    styles = [NODE_STYLE.get(kind, OTHER_STYLE) for kind in search.graph.nodes["node_type"].iloc[rows]]
     names = [escape(search.label(node_id), quote=False) for node_id in hits]
-    return {
-        "x": points[:, 0].tolist(), "y": points[:, 1].tolist(), "text": names, "hovertext": names, "hoverinfo": "text",
-        "marker": {
-            "color": [color for color, _, _ in styles], "symbol": [symbol for _, symbol, _ in styles], "size": 13,
-            "line": {"color": BLACK, "width": 1},
-        },
-    }  # fmt: skip
+    near = CLOSE * np.ptp(search.points, axis=0).max()
+    labels, labelled = [], np.zeros((0, 2))
+    for name, point in zip(names, points, strict=True):
+        free = not len(labelled) or np.linalg.norm(labelled - point, axis=1).min() > near
+        labels.append(name if free else "")
+        labelled = np.vstack([labelled, point]) if free else labelled
+    return Lit(*points.T.tolist(), names, labels, [style[0] for style in styles], [style[1] for style in styles])
 
 
 class SearchView(ipw.VBox):
@@ -266,13 +277,12 @@ class SearchView(ipw.VBox):
         text: What is asked first; nothing, if empty.
         node_type: Which type of node is asked for first.
         subject_type: Whose nodes are offered as a filter, such as genres; none if not given.
-        shown: Types of nodes that stand on the map while nothing is asked.
         k: Answers a method.
     """
 
     def __init__(
         self, search: Search, text: str = "", *, node_type: str | None = None, subject_type: str | None = None,
-        shown: Sequence[str] = (), k: int = 10,
+        k: int = 10,
     ) -> None:  # fmt: skip
         self.search, self.k, self._quiet = search, k, False
         wide, names = ipw.Layout(width="95%"), list(search.methods)
@@ -293,8 +303,8 @@ class SearchView(ipw.VBox):
         subjects = {f"any {subject_type}": None} | (search.subjects(subject_type) if subject_type else {})
         self.subject = _buttons(subjects, (subject_type or "").capitalize())
         self.clear = ipw.Button(description="Clear the filters", tooltip="Any role, any subject, any value")
-        self.result = ipw.HTML()
-        self.figure = None if search.points is None else self._figure(shown)
+        said, hits = self._answers()
+        self.result, self.figure = ipw.HTML(said), self._map(hits)
         filters = [self.role] if len(roles) > 1 else []
         filters += [self.subject] * (len(subjects) > 1) + [ipw.HBox([self.low, self.high] * bool(search.attribute))]
         self.filters = ipw.VBox([*filters, self.clear])
@@ -304,7 +314,6 @@ class SearchView(ipw.VBox):
         methods = ipw.HBox([ipw.Label("Answers of"), *self.chosen], layout=ipw.Layout(flex_flow="row wrap"))
         folded = ipw.Accordion([self.filters], titles=("Filters",))
         super().__init__([self.asked, self.kind, methods, folded, self.result, *filter(None, [self.figure])])
-        self.show()
 
     def __repr__(self) -> str:
         return f"<a search in {self.search.graph.name}, to type and choose: run this cell in JupyterLab>"
@@ -320,15 +329,18 @@ class SearchView(ipw.VBox):
 
     def show(self) -> None:
         """Answers what the fields say; says at once that it is at work, and what is wrong with a value."""
+        self.result.value = SIGN
+        self._say(*self._answers())
+
+    def _answers(self) -> tuple[str, list[str]]:
+        """What is said, and who is on the map."""
         try:
             wish = self.wish
         except ValueError as error:
-            self._say(f"<p>{escape(str(error))}</p>", [])
-            return
-        self.result.value = SIGN
+            return f"<p>{escape(str(error))}</p>", []
         tables = {name: self.search.ask(wish, name, k=self.k) for name in self._methods()}
         hits = list(dict.fromkeys(node_id for table in tables.values() for node_id in table["node_id"]))
-        self._say(answers_as_html(self.search, wish, tables), hits)
+        return answers_as_html(self.search, wish, tables), hits
 
     def _methods(self) -> list[str]:
         chosen = [button.description for button in self.chosen if button.value]
@@ -336,16 +348,19 @@ class SearchView(ipw.VBox):
 
     def _say(self, html: str, hits: Sequence[str]) -> None:
         self.result.value = html
-        if self.figure is not None:
-            with self.figure.batch_update():
-                self.figure.data[-1].update(lit(self.search, hits))
-                on_map = counted(len(hits), "answer") if hits else "nothing asked yet"
-                self.figure.layout.title.text = f"A map of the space: {on_map}"
+        if self.figure is None:
+            return
+        shown, trace = lit(self.search, hits), self.figure.data[-1]
+        with self.figure.batch_update():
+            trace.x, trace.y, trace.text, trace.hovertext = shown.x, shown.y, shown.labels, shown.names
+            trace.marker.color, trace.marker.symbol = shown.colors, shown.symbols
+            self.figure.layout.title.text = map_title(hits)
 
-    def _figure(self, shown: Sequence[str]) -> go.FigureWidget:
+    def _map(self, hits: Sequence[str]) -> go.FigureWidget | None:
+        """With the first answers on it: a page that opens later begins with what it was made of."""
         import plotly.graph_objects as go
 
-        return go.FigureWidget(map_figure(self.search, shown=shown))
+        return None if self.search.points is None else go.FigureWidget(map_figure(self.search, hits))
 
     def _changed(self, _change: object) -> None:
         if not self._quiet:
