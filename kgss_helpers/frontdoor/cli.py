@@ -7,6 +7,7 @@ import io
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +41,11 @@ them, and interactive figures stay interactive. Solutions are closed until opene
 kernel.
 """
 
+SEARCH = """\
+Opens the search of notebook 14 in the browser, without any code, for this machine and with a token as the lab has. It
+is ready after some twenty seconds; each page that is opened takes about 1 GB of memory. Further arguments go to Voila,
+such as --no-browser or --port 8866.
+"""
 ASK = """\
 Answers with the workbook's one search over the film graph: rank, name, and the edges that support it. It is ready in
 some ten seconds; without a question it asks for one after the other.
@@ -56,7 +62,7 @@ the exam's own options:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser; `lab`, `test` and `exam` pass on what it does not know."""
+    """Return the parser; `lab`, `test`, `exam` and `search` pass on what it does not know."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--torch",
@@ -96,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     asking.add_argument("text", nargs="*", help="the question; without one, questions are asked for")
     asking.add_argument("--type", dest="node_type", help="only nodes of this type: person, project, keyword or genre")
     asking.add_argument("-k", type=int, default=10, help="how many answers at most (%(default)s)")
+    add("search", "open the search as an app; further arguments go to Voila, e.g. --no-browser --port 8866", SEARCH)
     slides = add("slides", "write notebooks as slides (build/slides)", SLIDES)
     slides.add_argument("names", nargs="*", help="such as 01; one deck of all if none is named")
     slides.add_argument("--execute", action="store_true", help="execute anew instead of taking the committed outputs")
@@ -118,7 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-PASS_ON = ("lab", "test", "exam")
+PASS_ON = ("lab", "test", "exam", "search")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -223,6 +230,16 @@ def exam(options: argparse.Namespace) -> int:
     return sit(options.rest)
 
 
+def search(options: argparse.Namespace) -> int:
+    """Open the search as an app, in a folder that is gone afterwards."""
+    from kgss_helpers.frontdoor.app import voila_options, write_app
+
+    with tempfile.TemporaryDirectory(prefix="kgss-search-") as folder:
+        say("Opening the search; Ctrl+C here ends it.")
+        command = [sys.executable, "-m", "voila", *voila_options(write_app(Path(folder)), options.rest)]
+        return run(command, lab_variables(child_variables(quiet=False)), ROOT)
+
+
 def ask(options: argparse.Namespace) -> int:
     """Answer a question in the terminal, in a process that may import what it needs."""
     kind = ["--type", options.node_type] if options.node_type else []
@@ -273,6 +290,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "notebooks": notebooks,
     "exam": exam,
     "ask": ask,
+    "search": search,
     "slides": slides,
     "html": html,
     "install": only_install,
