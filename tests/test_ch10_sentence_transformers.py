@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kgss_helpers.chapters import ch10_figures
 from kgss_helpers.chapters.ch10_sentence_transformers import (
     KINDS,
     PrimerBench,
@@ -84,3 +85,39 @@ def test_gains_are_written_with_their_sign() -> None:
     made = gains(pd.DataFrame(SQUARE - 0.5), title="T", x_label="x", y_label="y")
     assert [text.get_text() for text in made.axes[0].texts] == ["+0.50", "-0.30", "-0.30", "+0.50"]
     plt.close(made)
+
+
+# ---- pictures of architectures ---------------------------------------------------------------------------------
+
+
+def labels_of(panel: plt.Axes) -> str:
+    return "\n".join(text.get_text() for text in panel.texts)
+
+
+def title_of(panel: plt.Axes) -> str:
+    return panel.get_title(loc="left") + panel.get_title()
+
+
+def test_the_two_architectures_say_what_is_read_together_and_what_apart() -> None:
+    two, one = ch10_figures.architectures().axes
+    assert labels_of(two).count("transformer") == 2
+    assert "the same\nweights" in labels_of(two)
+    assert labels_of(one).count("transformer") == 1
+    assert "[CLS] question [SEP] answer [SEP]" in labels_of(one)
+    assert title_of(two).startswith("Bi-encoder")
+    assert title_of(one).startswith("Cross-encoder")
+    plt.close("all")
+
+
+def test_inside_the_model_every_token_has_a_box_and_fits_a_slide() -> None:
+    tokens = ["[CLS]", "a", "$x$", "<b>", "[SEP]"]
+    figure = ch10_figures.inside_the_model(tokens, dimensions=384)
+    shown = labels_of(figure.axes[0])
+    assert all(token in shown for token in tokens)
+    assert f"{ch10_figures.LAYERS} layers" in shown
+    assert "384 numbers" in shown
+    for drawn in (figure, ch10_figures.foundation_and_expert(), ch10_figures.architectures()):
+        wide, high = drawn.get_size_inches() * 100
+        assert wide <= 1280
+        assert high <= 720
+    plt.close("all")
