@@ -134,7 +134,7 @@ def test_known_edges_of_somebody_named_come_first_even_if_misspelt() -> None:
             return np.tile((graph.nodes["node_id"] == "f4").to_numpy(float), (len(sources), 1))
 
     graph = film_graph()
-    only = Router(FEATURES, ("edges foreseen",), np.zeros((len(FEATURES), 1)))
+    only = Router(FEATURES, ("edges stored", "edges foreseen"), np.zeros((len(FEATURES), 2)))
     system = HybridSearch(model(), graph, predictor=Seer(), router=only)
     found = system.search("films directed by Ada Quilfeather", node_type="project")
     assert set(found["node_id"][:2]) == {"f2", "f3"}

@@ -6,7 +6,7 @@ Every source of evidence scores all nodes for a question, and says nothing where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -20,7 +20,7 @@ from kgss_helpers.methods.edge_prediction import EdgeScorer
 from kgss_helpers.methods.fields import DESCRIPTION, field_texts
 from kgss_helpers.methods.foresight import next_edges
 from kgss_helpers.methods.proximity import PersonalisedPageRank, adjacency
-from kgss_helpers.methods.structured import SCALE, CreditCounts, shared_subjects
+from kgss_helpers.methods.structured import SCALE, CreditCounts
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.text.documents import documents
 from kgss_helpers.text.schema import role_name, schema_of
@@ -32,8 +32,11 @@ SHARP = 30.0
 """As `SCALE`, for broad subjects: they are few, and far from each other."""
 PEAKED = 20.0
 """Cosines with items are multiplied by this before a softmax."""
-KNOWN = 100.0
-"""Is added to the score of an edge that the graph has: what is known comes before what is foreseen."""
+STORED = "edges stored"
+NAMED = "named itself"
+"""The sources that are certain; the second where any type of node may answer."""
+PROVEN_FROM = 3
+"""Whoever has so many edges of a kind is no discovery any more."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Foreseen:
     def __init__(self, predictor: EdgeScorer, graph: KnowledgeGraph) -> None:
         self.predictor, self.graph = predictor, graph
         self.row = pd.Series(range(len(graph.nodes)), index=graph.nodes["node_id"])
+        self.relations = frozenset(schema_of(graph).role_relations)
 
     @cached_property
     def next(self) -> dict[str, sparse.csr_array]:
@@ -195,6 +199,14 @@ class Evidence:
         columns = pd.factorize(targets, sort=True)[0]
         shape = (len(self.graph.nodes), len(self.counts.subjects))
         return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
+
+    @cached_property
+    def rare_narrow(self) -> sparse.csr_array:
+        """Each node's narrow subjects, weighed by their inverse document frequency, shape (nodes, subjects)."""
+        narrow = sparse.csr_array(self.has_subject @ sparse.diags_array((~self.broad).astype(float)))
+        holders, count = (narrow.sum(axis=1) > 0).sum(), np.asarray(narrow.sum(axis=0)).ravel()
+        rarity = np.log(np.maximum(holders, 1) / np.maximum(count, 1))
+        return sparse.csr_array(narrow @ sparse.diags_array(rarity))
 
     @cached_property
     def role_tables(self) -> list[sparse.csr_array]:
@@ -417,19 +429,17 @@ def near_documents(evidence: Evidence, heard: Heard) -> np.ndarray:
 
 
 def rare_subjects(evidence: Evidence, heard: Heard) -> np.ndarray:
-    """Rare subjects shared with the anchor (`shared_subjects`)."""
-    return _silent(evidence) if heard.anchor is None else shared_subjects(evidence.graph, heard.anchor)
+    """Narrow subjects shared with the anchor, each weighed by its rarity (Spärck Jones 1972)."""
+    if heard.anchor is None:
+        return _silent(evidence)
+    shared = evidence.rare_narrow[[evidence.graph.position(heard.anchor)]]
+    return _found(np.asarray((evidence.has_subject @ shared.T).todense()).ravel())
 
 
 def pagerank(evidence: Evidence, heard: Heard) -> np.ndarray:
     """Personalised PageRank from what is named."""
     starts = evidence.starts(heard)
     return _found(PersonalisedPageRank().spread(starts, evidence.joined)) if starts else _silent(evidence)
-
-
-def pagerank_lift(evidence: Evidence, heard: Heard) -> np.ndarray:
-    """The same, divided by the root of the degree: what is near, and not only near to everything."""
-    return pagerank(evidence, heard) / np.sqrt(np.maximum(np.asarray(evidence.joined.sum(axis=1)).ravel(), 1))
 
 
 def rare_company(evidence: Evidence, heard: Heard) -> np.ndarray:
@@ -442,33 +452,52 @@ def rare_company(evidence: Evidence, heard: Heard) -> np.ndarray:
     return _found(evidence.joined @ (np.maximum(rarity, 0) * around))
 
 
-def foreseen_edges(evidence: Evidence, heard: Heard) -> np.ndarray:
-    """The named agents' edges in the role asked for: those that the graph has, then the likeliest."""
-    if heard.anchor is not None or evidence.foreseen is None or not len(heard.relation_shares):
-        return _silent(evidence)
-    scores, seen = np.zeros(len(evidence.row)), False
-    there, here = evidence.foreseen.columns_in(evidence.graph)
-    for node_id in heard.named:
+def _asked_of_named(evidence: Evidence, heard: Heard) -> Iterator[tuple[int, int]]:
+    """The row of each agent named, and the role that is asked for among those it has."""
+    for node_id in heard.named if heard.anchor is None else ():
         row = evidence.graph.position(node_id)
         held = np.array([table[[row]].sum() for table in evidence.role_tables])
-        if node_id not in evidence.foreseen.row.index or not held.any():
+        if held.any():
+            yield row, int(np.argmax(np.where(held > 0, heard.relation_shares, -1)))
+
+
+def stored_edges(evidence: Evidence, heard: Heard) -> np.ndarray:
+    """The ends of the edges that the graph has, of the named agents and in the role asked for."""
+    scores = np.zeros(len(evidence.row))
+    for row, role in _asked_of_named(evidence, heard):
+        scores += evidence.role_tables[role][[row]].toarray().ravel()
+    return _found(scores)
+
+
+def foreseen_edges(evidence: Evidence, heard: Heard) -> np.ndarray:
+    """The ends of edges that the graph lacks, the likeliest first, of the named agents and in the role asked for."""
+    scores, seen, foreseen = np.zeros(len(evidence.row)), False, evidence.foreseen
+    for row, role in _asked_of_named(evidence, heard) if foreseen is not None else ():
+        node_id, relation = evidence.graph.nodes["node_id"].iloc[row], evidence.counts.roles[role]
+        if node_id not in foreseen.row.index or relation not in foreseen.relations:
             continue
-        role = int(np.argmax(np.where(held > 0, heard.relation_shares, -1)))
-        relation = evidence.counts.roles[role]
-        if relation not in evidence.foreseen.next:
-            continue
+        there, here = foreseen.columns_in(evidence.graph)
         found = np.full(len(evidence.row), -np.inf)
-        source = np.array([evidence.foreseen.row[node_id]])
-        found[there] = evidence.foreseen.predictor.edge_scores(source, [relation])[0][here]
-        scores += found + KNOWN * evidence.role_tables[role][[row]].toarray().ravel()
-        seen = True
+        found[there] = foreseen.predictor.edge_scores(np.array([foreseen.row[node_id]]), [relation])[0][here]
+        found[evidence.role_tables[role][[row]].indices] = -np.inf
+        scores, seen = scores + found, True
     return scores if seen else _silent(evidence)
 
 
+def unproven(evidence: Evidence, heard: Heard) -> np.ndarray:
+    """The count with everybody's next edge, of those who have few edges yet in what is asked for first of all."""
+    if heard.anchor is not None or not evidence.phrases:
+        return _silent(evidence)
+    shares = evidence.shares(heard, "broad")
+    counts = evidence.counts.table[:, [int(shares.argmax())]].toarray().ravel()
+    scores = np.asarray(evidence.counted_next @ shares)
+    return _found(np.where(counts < PROVEN_FROM, scores, 0))
+
+
 def named_itself(evidence: Evidence, heard: Heard) -> np.ndarray:
-    """What is named, the first first."""
+    """The agents named, the first first."""
     scores = _silent(evidence)
-    for place, node_id in enumerate(dict.fromkeys((*heard.named, *heard.mentioned))):
+    for place, node_id in enumerate(heard.named):
         scores[evidence.graph.position(node_id)] = -float(place)
     return scores
 
@@ -478,6 +507,7 @@ SOURCES: dict[str, Callable[[Evidence, Heard], np.ndarray]] = {
     "narrow subjects counted": _counting("counted", "narrow", SCALE),
     "next edges counted, broad": _counting("counted_next", "broad", SCALE),
     "next edges counted, narrow": _counting("counted_next", "narrow", SCALE),
+    "next edges of the unproven": unproven,
     "items about it counted": by_items_about,
     "found items shared out": from_found_items,
     "about its subjects": about_subjects,
@@ -489,8 +519,8 @@ SOURCES: dict[str, Callable[[Evidence, Heard], np.ndarray]] = {
     "rare subjects shared": rare_subjects,
     "rare company shared": rare_company,
     "PageRank": pagerank,
-    "PageRank, lifted": pagerank_lift,
+    STORED: stored_edges,
     "edges foreseen": foreseen_edges,
-    "named itself": named_itself,
+    NAMED: named_itself,
 }
 """By name, everything that may speak for an answer: (evidence, heard) to shape (nodes,), minus infinity for nothing."""

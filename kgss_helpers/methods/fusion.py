@@ -21,7 +21,7 @@ from kgss_helpers.files import require_file, write_whole
 
 RANK_SHIFT = 60.0
 """Of reciprocal ranks: the larger, the less the first places count more than the next."""
-STEEP = 30.0
+STEEP = 10.0
 """Votes are multiplied by this before a softmax over candidates, so that weights near 1 can tell them apart."""
 ROUNDS = 100
 LARGEST = 6.0

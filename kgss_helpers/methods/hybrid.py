@@ -17,7 +17,7 @@ from scipy.stats import entropy
 from kgss_helpers.files import DATA
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import EdgeScorer
-from kgss_helpers.methods.evidence import SOURCES, Evidence, Foreseen, Heard, softmax
+from kgss_helpers.methods.evidence import NAMED, SOURCES, STORED, Evidence, Foreseen, Heard, softmax
 from kgss_helpers.methods.explaining import Explainer, Explanation
 from kgss_helpers.methods.fusion import Router, reciprocal_ranks
 from kgss_helpers.methods.learned_proximity import LearnedProximity
@@ -26,7 +26,7 @@ from kgss_helpers.methods.structured import SCALE
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.methods.understanding import INTENTS, Understanding
 from kgss_helpers.question import Asked, Query
-from kgss_helpers.space import best
+from kgss_helpers.space import best, unit_rows
 from kgss_helpers.text.schema import schema_of
 
 if TYPE_CHECKING:
@@ -37,11 +37,15 @@ WEIGHTS = DATA / "hybrid"
 FEATURES = (
     "always", "asks for agents", "asks for items", "asks for subjects", "starts from a node", "names an agent",
     *INTENTS, "peak of broad subjects", "vagueness", "share of narrow subjects", "nearness of narrow subjects",
-    "length",
+    "rather to be discovered than proven",
 )  # fmt: skip
 """What the router sees of a question."""
 LEAST = 1e-9
 """Smaller shares are taken for this."""
+DISCOVERY = 20.0
+"""Multiplies a difference of cosines, to make it as large as the other features."""
+CERTAIN = 1000.0
+"""The weight of what is stored: it comes before all that is likely."""
 EQUAL, LEARNED = "hybrid (reciprocal ranks)", "hybrid (learned router)"
 
 
@@ -152,13 +156,30 @@ class HybridSearch:
         """What the router sees, shape (questions, features)."""
         evidence, rows = prepared.evidence, []
         kinds = [set(evidence.types[group]) for group in (evidence.agents, evidence.items, evidence.subjects)]
-        intents = prepared.understanding.intents(np.stack([one.vector for one in heard]))
+        intents = prepared.understanding.intents(np.stack([self._without_subject(evidence, one) for one in heard]))
         for one, intent in zip(heard, intents, strict=True):
             asks = [float(one.anchor is None and one.node_type in kind) for kind in kinds]
-            words = np.log1p(len(one.text.split())) / np.log(50)
             starts = float(one.anchor is not None)
-            rows.append([1.0, *asks, starts, one.sureness, *intent, *self._peaks(evidence, one), words])
+            rows.append(
+                [
+                    1.0,
+                    *asks,
+                    starts,
+                    one.sureness,
+                    *intent,
+                    *self._peaks(evidence, one),
+                    DISCOVERY * asks[0] * (intent[0] - intent[1]),
+                ]
+            )
         return np.array(rows)
+
+    @staticmethod
+    def _without_subject(evidence: Evidence, heard: Heard) -> np.ndarray:
+        """A question's vector without its part along the nearest phrase: how it is asked, and not what about."""
+        if not evidence.phrases:
+            return heard.vector
+        nearest = evidence.phrase_vectors[evidence.shares(heard, "broad").argmax()]
+        return unit_rows(heard.vector - (heard.vector @ nearest) * nearest)
 
     @staticmethod
     def _peaks(evidence: Evidence, heard: Heard) -> tuple[float, float, float, float]:
@@ -171,6 +192,14 @@ class HybridSearch:
         nearest = [every[which].max(initial=LEAST) for which in (narrow, ~narrow)]
         margin = float(np.log(max(nearest[0], LEAST) / max(nearest[1], LEAST))) / SCALE * 4
         return float(broad.max()), vague, float(every[narrow].sum()), margin
+
+    def weights(self, heard: Sequence[Heard], prepared: Prepared) -> np.ndarray:
+        """Of the sources, shape (questions, sources); who is named, and what the graph has stored, needs no vote."""
+        weights = self.router.weights(self.features(heard, prepared))
+        weights[:, [name == STORED for name in self.router.sources]] = CERTAIN
+        any_type = [one.node_type is None for one in heard]
+        weights[np.ix_(any_type, [name == NAMED for name in self.router.sources])] = 2 * CERTAIN
+        return weights
 
     # ---- answering -------------------------------------------------------------------------------------------------
 
@@ -204,7 +233,7 @@ class HybridSearch:
         if not questions:
             return scores
         heard = self.hear(questions, prepared)
-        weights = self.router.weights(self.features(heard, prepared))
+        weights = self.weights(heard, prepared)
         for row, one in enumerate(heard):
             nodes, votes = self.votes(one, prepared)
             found = votes @ weights[row]
@@ -235,7 +264,7 @@ class HybridSearch:
         self.fit()
         prepared = self.prepare(graph or self.graph)
         heard = self.hear([Query(text, node_type, anchor)], prepared)
-        weights = self.router.weights(self.features(heard, prepared))[0]
+        weights = self.weights(heard, prepared)[0]
         nodes, votes = self.votes(heard[0], prepared)
         found = votes @ weights
         hits = best(np.where(found > 0, found, -np.inf), k)
