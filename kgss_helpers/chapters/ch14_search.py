@@ -10,6 +10,7 @@ import pandas as pd
 
 from kgss_helpers.exam.films import training_graph
 from kgss_helpers.methods.hybrid import HybridSearch
+from kgss_helpers.methods.pretrained import TUNED
 from kgss_helpers.methods.single_source import SingleSource
 from kgss_helpers.methods.understanding import INTENTS
 from kgss_helpers.question import Query
@@ -18,7 +19,7 @@ from kgss_helpers.runs.space_map import load_map
 from kgss_helpers.runs.tuned_texts import kept_vectors
 from kgss_helpers.show.search_view import Search, SearchView
 
-READER = "all-MiniLM-L6-v2"
+READER = TUNED
 """Who reads questions and texts for the system."""
 EXAMPLE = "who puts spaceships on a screen?"
 SINGLE = {
