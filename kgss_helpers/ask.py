@@ -11,12 +11,14 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 if TYPE_CHECKING:
+    from kgss_helpers.methods.fusion import Router
     from kgss_helpers.methods.hybrid import HybridSearch
 
 WIDEST = 110
@@ -35,16 +37,21 @@ def load_system() -> HybridSearch:
     from kgss_helpers.exam.films import film_exam
     from kgss_helpers.methods.hybrid import HybridSearch
     from kgss_helpers.methods.pretrained import TUNED
-    from kgss_helpers.runs.hybrid import load_router
     from kgss_helpers.runs.tuned_texts import kept_vectors
 
-    vectors = kept_vectors(TUNED)
-    try:
-        router = load_router(TUNED)
-    except FileNotFoundError:
-        router = None  # nothing is learned yet of whom to believe: all sources count alike
-    graph = film_exam().newcomer_graph
-    return HybridSearch(vectors.model, graph, router=router, vectors=vectors, foresee=False).fit()
+    vectors, graph = kept_vectors(TUNED), film_exam().newcomer_graph
+    return HybridSearch(vectors.model, graph, router=_router(), vectors=vectors, foresee=False).fit()
+
+
+def _router() -> Router | None:
+    """What was learned for the tuned reader, or else for its base; all sources count alike where there is neither."""
+    from kgss_helpers.methods.pretrained import PACKAGED, TUNED
+    from kgss_helpers.runs.hybrid import load_router
+
+    for reader in (TUNED, PACKAGED):
+        with suppress(FileNotFoundError):
+            return load_router(reader)
+    return None
 
 
 def answers_as_text(found: pd.DataFrame, *, width: int = WIDEST) -> str:

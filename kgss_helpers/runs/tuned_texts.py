@@ -14,6 +14,7 @@ import argparse
 import io
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,13 +55,7 @@ def texts_of(the_exam: FilmExam, reader: str = TUNED) -> dict[str, list[str]]:
     """
     if reader not in FILES:
         raise ValueError(f"vectors are kept of {', '.join(FILES)}, not of {reader!r}")
-    graph = the_exam.newcomer_graph
-    groups = {
-        "documents": [*the_exam.texts("skills"), *documents(graph, "skills")],
-        "descriptions": field_texts(graph, DESCRIPTION),
-        "names": documents(graph, "name"),
-        "phrases": phrases(the_exam, SUBJECT_TYPES[reader]),
-    }
+    groups = {**_texts_of_nodes(the_exam), "phrases": phrases(the_exam, SUBJECT_TYPES[reader])}
     known = set(kept_texts.all_texts(the_exam)) if reader == PACKAGED else set()
     names = set(groups["names"])
     found: dict[str, list[str]] = {}
@@ -69,6 +64,17 @@ def texts_of(the_exam: FilmExam, reader: str = TUNED) -> dict[str, list[str]]:
         found[group] = left
         known.update(left)
     return found
+
+
+@cache
+def _texts_of_nodes(the_exam: FilmExam) -> dict[str, list[str]]:
+    """Written once a session: it takes some seconds."""
+    graph = the_exam.newcomer_graph
+    return {
+        "documents": [*the_exam.texts("skills"), *documents(graph, "skills")],
+        "descriptions": field_texts(graph, DESCRIPTION),
+        "names": documents(graph, "name"),
+    }
 
 
 def phrases(the_exam: FilmExam, subject_types: Sequence[str]) -> list[str]:

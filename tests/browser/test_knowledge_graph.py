@@ -70,3 +70,15 @@ def test_a_sentence_leads_on_and_back_returns(walk: Widget, films: KnowledgeGrap
     walk.click("Back")
     walk.should_not_say("Carrie Fisher → Star Wars")
     walk.should_offer("From here", sentences(films, "person:carrie-fisher"))
+
+
+def test_the_exams_browser_takes_a_question_in_the_readers_words(notebook: Notebook) -> None:
+    browser = notebook.widget("Your question")
+    browser.choose("Looks for", "person")
+    browser.type_into("Your question", "a good sci-fi director")
+    browser.should_say("a good sci-fi director (asked of soft structured query)")
+    browser.should_say("Steven Spielberg")
+    browser.screenshot("knowledge-graph-own-question")
+    browser.type_into("Your question", HOSTILE)
+    browser.should_say(HOSTILE)
+    assert browser.output.locator("script, img").count() == 0
