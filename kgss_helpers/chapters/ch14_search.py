@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers.exam.films import training_graph
+from kgss_helpers.methods.fields import Fields
 from kgss_helpers.methods.hybrid import HybridSearch
 from kgss_helpers.methods.pretrained import TUNED
 from kgss_helpers.methods.single_source import SingleSource
@@ -23,13 +24,12 @@ READER = TUNED
 """Who reads questions and texts for the system."""
 EXAMPLE = "who puts spaceships on a screen?"
 SINGLE = {
-    "vectors": "documents by meaning",
     "shared words": "words of documents",
     "counts": "broad subjects counted",
     "walks": "PageRank",
 }
 """What stands on a button → the source of evidence behind it."""
-EVERYTHING = "everything"
+EVERYTHING, VECTORS = "everything", "vectors"
 
 
 @cache
@@ -47,9 +47,12 @@ def film_system(reader: str = READER) -> HybridSearch:
 
 
 def film_finder(system: HybridSearch | None = None) -> Search:
-    """All that answers in the search view: the system, and four of its sources each on its own."""
+    """All that answers in the search view: the system, its reader's vectors of documents, and three single sources."""
     system = system or film_system()
-    methods = {EVERYTHING: system} | {name: SingleSource(system, source) for name, source in SINGLE.items()}
+    documents = Fields(system.vectors.model, ("skills",), name=VECTORS)
+    documents.vectors = system.vectors
+    methods = {EVERYTHING: system, VECTORS: documents}
+    methods |= {name: SingleSource(system, source) for name, source in SINGLE.items()}
     return Search(
         system.graph, methods, why=lambda question, node_id: system.explain(question, node_id).why,
         attribute=ATTRIBUTE, points=load_map(system.graph), example=EXAMPLE,
@@ -77,7 +80,7 @@ def reading(system: HybridSearch, text: str, node_type: str | None = None, *, mo
     heard = system.hear([Query(text, node_type)], prepared)[0]
     evidence, names = prepared.evidence, system.graph.nodes.set_index("node_id")["name"]
     intents = prepared.understanding.intents(heard.vector[None])[0]
-    weights = system.router.weights(system.features([heard], prepared))[0]
+    weights = believed(system, {text: node_type})[text]
     held = evidence.counts.roles
     return pd.Series(
         {
@@ -88,7 +91,7 @@ def reading(system: HybridSearch, text: str, node_type: str | None = None, *, mo
             "as a role in a genre": _likeliest(evidence.phrases, evidence.shares(heard, "broad"), most),
             "as a role in a keyword": _likeliest(evidence.phrases, evidence.shares(heard, "narrow"), most),
             "as an intent": list(INTENTS)[int(np.argmax(intents))],
-            "believed most": "; ".join(system.router.sources[at] for at in np.argsort(-weights, kind="stable")[:most]),
+            "believed most": "; ".join(weights.index[:most]),
         },
         name=text,
     )
@@ -99,8 +102,8 @@ def _likeliest(phrases: list[str], shares: np.ndarray, most: int) -> str:
     return "; ".join(f"{phrases[at]} {shares[at]:.0%}" for at in order)
 
 
-def believed(system: HybridSearch, asked: Mapping[str, str]) -> pd.DataFrame:
-    """How much each source is believed, a column a question; those believed most over all questions first.
+def believed(system: HybridSearch, asked: Mapping[str, str | None]) -> pd.DataFrame:
+    """How much each source is believed, a column a question; 0 where it has nothing to say; the largest sums first.
 
     Args:
         system: Ready.
@@ -109,8 +112,10 @@ def believed(system: HybridSearch, asked: Mapping[str, str]) -> pd.DataFrame:
     prepared = system.prepare(system.graph)
     heard = system.hear([Query(text, node_type) for text, node_type in asked.items()], prepared)
     weights = system.router.weights(system.features(heard, prepared))
-    table = pd.DataFrame(weights.T, index=list(system.router.sources), columns=list(asked)).rename_axis("source")
-    return table.loc[table.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    speaks = np.stack([system.votes(one, prepared)[1].any(axis=0) for one in heard])
+    table = pd.DataFrame((weights * speaks).T, index=list(system.router.sources), columns=list(asked))
+    order = table.sum(axis=1).sort_values(ascending=False, kind="stable").index
+    return table.loc[order].rename_axis("source")
 
 
 # ---- the map ---------------------------------------------------------------------------------------------------------
