@@ -8,12 +8,15 @@ import time
 
 import pandas as pd
 import pytest
+from helpers import small_films
 
 from kgss_helpers import ask
 from kgss_helpers.exam import film_exam
 from kgss_helpers.films.skills import skilled_people
 from kgss_helpers.frontdoor import cli
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
+from kgss_helpers.methods import hybrid
+from kgss_helpers.methods.pretrained import load_pretrained
 
 FOUND = pd.DataFrame(
     {
@@ -95,3 +98,18 @@ def test_an_unknown_type_gets_the_nearest():
     assert done.returncode == 1
     assert "did you mean 'person'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_search_without_foresight_learns_nothing_at_its_start(monkeypatch):
+    class Learner:
+        def __init__(self, *_, **__):
+            raise AssertionError("it began to learn")
+
+    monkeypatch.setattr(hybrid, "LearnedProximity", Learner)
+    graph, model = small_films(), load_pretrained(device="cpu")
+    with pytest.raises(AssertionError, match="it began to learn"):
+        hybrid.HybridSearch(model, graph).fit()
+    system = hybrid.HybridSearch(model, graph, foresee=False).fit()
+    found = system.search("who directs crime films?", node_type="person", k=1)
+    assert found["name"].tolist() == ["Ada Quill"]
+    assert "Red Moon" in found["why"].iloc[0]
