@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 
 from kgss_helpers.exam.films import training_graph
 from kgss_helpers.methods.fields import Fields
+from kgss_helpers.methods.fusion import LARGEST, Router
 from kgss_helpers.methods.hybrid import HybridSearch
 from kgss_helpers.methods.pretrained import TUNED
 from kgss_helpers.methods.single_source import SingleSource
 from kgss_helpers.methods.understanding import INTENTS
-from kgss_helpers.question import Query
+from kgss_helpers.question import Query, Question
 from kgss_helpers.runs.hybrid import ATTRIBUTE, load_router, predictor
 from kgss_helpers.runs.space_map import load_map
 from kgss_helpers.runs.tuned_texts import kept_vectors
@@ -116,6 +120,30 @@ def believed(system: HybridSearch, asked: Mapping[str, str | None]) -> pd.DataFr
     table = pd.DataFrame((weights * speaks).T, index=list(system.router.sources), columns=list(asked))
     order = table.sum(axis=1).sort_values(ascending=False, kind="stable").index
     return table.loc[order].rename_axis("source")
+
+
+def with_router(system: HybridSearch, router: Router, name: str) -> HybridSearch:
+    """The same system, with all that it has made ready, under another router."""
+    other = copy.copy(system)
+    other.router, other.name = router, name
+    return other
+
+
+def without(system: HybridSearch, sources: Sequence[str]) -> HybridSearch:
+    """The same system, which hardly hears some of its sources: their weights are the smallest there are."""
+    table = system.router.table.copy()
+    table[:, [system.router.sources.index(source) for source in sources]] = 0
+    table[0, [system.router.sources.index(source) for source in sources]] = -LARGEST
+    return with_router(system, replace(system.router, table=table), f"without {', '.join(sources)}")
+
+
+def some_of_each(questions: Sequence[Question], *, each: int, families: Sequence[str]) -> list[Question]:
+    """The first test questions of each family, as they were written."""
+    found: list[Question] = []
+    for family in families:
+        asked = (one for one in questions if one.family == family and one.split == "test" and not one.variant)
+        found += islice(asked, each)
+    return found
 
 
 # ---- the map ---------------------------------------------------------------------------------------------------------

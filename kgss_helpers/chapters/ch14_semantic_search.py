@@ -17,9 +17,7 @@ from kgss_helpers.question import Split
 
 SYSTEM = "hybrid (learned router), tuned reader"
 """The row of the one system: all evidence, weighed by what was learned from validation questions."""
-EQUAL, LATE = "hybrid (reciprocal ranks), tuned reader", "hybrid, late interaction, tuned reader"
-UNTUNED = "hybrid (learned router)"
-TUNED_DOCUMENTS, TUNED_COUNTS = "tuned, documents", "soft structured query, keywords too, tuned reader"
+TUNED_DOCUMENTS, TUNED_COUNTS = "tuned, documents", "soft structured query, tuned reader"
 KINDS = {
     "nothing read": ("random", "popularity"),
     "shared words": ("word match (BM25)", "word match (BM25) on films", "word match (BM25) on skills", "TF-IDF"),
@@ -37,12 +35,14 @@ KINDS = {
         "MiniLM, documents, 2 hops of averaging", "GraphSAGE with text", "MiniLM, documents, Correct and Smooth",
     ),
     "fine-tuned": (
-        "tuned, names", TUNED_DOCUMENTS, "tuned, descriptions and documents", "soft structured query, tuned reader",
-        TUNED_COUNTS,
+        "tuned, names", TUNED_DOCUMENTS, "tuned, descriptions and documents", TUNED_COUNTS,
+        "soft structured query, keywords too, tuned reader",
     ),
-    "all together": (UNTUNED, EQUAL, LATE, SYSTEM),
+    "all together": (SYSTEM,),
 }  # fmt: skip
 """The rows of the table, by what they go by; the last kind combines the others."""
+OTHERS_TOGETHER = "hybrid"
+"""What the names of further rows of the last kind begin with, if some are recorded: other readers, other weights."""
 TOGETHER = "all together"
 RENEWED_BY = {
     "nothing read": "python -m kgss_helpers exam --renew",
@@ -65,18 +65,15 @@ SHORT = {
     "word match (BM25) on skills": "BM25, documents with skills",
     "soft structured query": "soft query",
     "soft structured query, keywords too": "soft query, keywords too",
-    "soft structured query, tuned reader": "soft query, tuned reader",
-    TUNED_COUNTS: "soft query, keywords too, tuned reader",
+    TUNED_COUNTS: "soft query, tuned reader",
+    "soft structured query, keywords too, tuned reader": "soft query, keywords too, tuned reader",
     "Word2Vec, skip-gram": "Word2Vec",
     "character CNN, trained on slips": "character CNN",
     "link vectors, ranking loss": "link vectors",
     "learned proximity, years too": "learned proximity",
     "MiniLM, documents, 2 hops of averaging": "SGC (2 hops of averaging)",
     "MiniLM, documents, Correct and Smooth": "Correct and Smooth",
-    UNTUNED: "hybrid, untuned reader",
-    EQUAL: "hybrid, all alike",
-    LATE: "hybrid, late interaction",
-    SYSTEM: "hybrid, learned router",
+    SYSTEM: "one system (learned router)",
 }
 """Recorded names → what stands for them where room is short."""
 LADDER = (
@@ -89,9 +86,9 @@ LADDER = (
     ("a transformer reads names", "MiniLM, names"),
     ("… and what the graph says", "MiniLM, documents"),
     ("… and its neighbours", "GraphSAGE with text"),
+    ("a space reads, the graph counts", "soft structured query"),
     ("the model is fine-tuned", TUNED_DOCUMENTS),
-    ("a space reads, the graph counts", "soft structured query, keywords too"),
-    ("… with the fine-tuned reader", TUNED_COUNTS),
+    ("… reads, and the graph counts", TUNED_COUNTS),
     ("all evidence, one router", SYSTEM),
 )
 """The steps of the workbook, each with the row that it led to."""
@@ -123,12 +120,14 @@ def rows(split: Split = "test") -> dict[str, ExamResult]:
         for name in names:
             if name not in found:
                 raise ValueError(f"{name!r} is not recorded for {split}; record it: {RENEWED_BY[kind]}")
-    return {name: found[name] for names in KINDS.values() for name in names}
+    names = [name for kind in KINDS for name in KINDS[kind] if kind != TOGETHER]
+    names += [name for name in sorted(found) if name.startswith(OTHERS_TOGETHER) and name not in KINDS[TOGETHER]]
+    return {name: found[name] for name in (*names, *KINDS[TOGETHER])}
 
 
 def kind_of(name: str) -> str:
     """Which of `KINDS` a row belongs to."""
-    return next(kind for kind, names in KINDS.items() if name in names)
+    return next((kind for kind, names in KINDS.items() if name in names), TOGETHER)
 
 
 def short(name: str) -> str:
@@ -177,7 +176,7 @@ def best_at(families: Sequence[str], scores: pd.DataFrame) -> str:
 
 def single(found: Mapping[str, ExamResult]) -> dict[str, ExamResult]:
     """The rows that go by one kind of evidence, or by one after another: all but those that combine."""
-    return {name: one for name, one in found.items() if name not in KINDS[TOGETHER]}
+    return {name: one for name, one in found.items() if kind_of(name) != TOGETHER}
 
 
 def winners(validation: Mapping[str, ExamResult], test: Mapping[str, ExamResult]) -> pd.DataFrame:
