@@ -58,6 +58,11 @@ def similarities(panels: dict[str, np.ndarray], names: Sequence[str], groups: Se
     return figure
 
 
+def last_name(name: str) -> str:
+    """The last word of a name, as far as it has words."""
+    return (name.split() or [name])[-1]
+
+
 def people_maps(panels: dict[str, np.ndarray], names: Sequence[str], groups: Sequence[str]) -> Figure:
     """People as points, two panels a row on the same axes: colour and shape for the group, last names beside them."""
     import matplotlib.pyplot as plt
@@ -71,7 +76,7 @@ def people_maps(panels: dict[str, np.ndarray], names: Sequence[str], groups: Seq
         panel.set(title=title, xticks=[], yticks=[], xlabel="first common axis", ylabel="second common axis")
         panel.margins(0.2)
     for panel, points in zip(axes.flat, panels.values(), strict=False):
-        _label_apart(panel, [name.split()[-1] for name in names], points)
+        _label_apart(panel, [last_name(name) for name in names], points)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -128,7 +133,7 @@ def people_map(points: np.ndarray, names: Sequence[str], groups: Sequence[str], 
             go.Scatter(
                 x=points[rows, 0].tolist(), y=points[rows, 1].tolist(), mode="markers+text",
                 name=_plain(group), meta=group,
-                text=[_plain(names[row].split()[-1]) for row in rows], hovertext=[_plain(names[row]) for row in rows],
+                text=[_plain(last_name(names[row])) for row in rows], hovertext=[_plain(names[row]) for row in rows],
                 hoverinfo="text", textposition="top center", cliponaxis=False,
                 marker={"color": color, "symbol": symbol, "size": 14},
             )

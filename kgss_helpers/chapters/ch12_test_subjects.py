@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kgss_helpers.chapters.ch12_figures import epoch_title, label_sides, people_map
+from kgss_helpers.chapters.ch12_figures import epoch_title, label_sides, last_name, people_map
 from kgss_helpers.exam.films import RUNS_EDITION, film_exam
 from kgss_helpers.files import shortened
 from kgss_helpers.films.roles import HAS_GENRE, SKILLS
@@ -364,7 +364,7 @@ class EpochMap(ipw.VBox):
 
     def __init__(self, points: np.ndarray, labels: Sequence[str], names: Sequence[str], groups: Sequence[str]) -> None:
         self.points, self.labels, self.groups = points.round(3), list(labels), np.array(groups)
-        self.last_names = [name.split()[-1] for name in names]
+        self.last_names = [last_name(name) for name in names]
         self.figure = go.FigureWidget(people_map(self.points[0], names, groups, reach=np.abs(points).max()))
         self.epoch = ipw.SelectionSlider(options=self.labels, description="Epochs", layout=ipw.Layout(width="80%"))
         self.epoch.observe(lambda change: self._move(change["new"]), names="value")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
+import unicodedata
+import warnings
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from kgss_helpers.files import shortened
 from kgss_helpers.show.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.ticker import Formatter
 
 MATPLOTLIB_STYLE = {
     "figure.figsize": (9, 4.5),
@@ -51,10 +56,68 @@ def _png(figure: Figure) -> bytes:
     import matplotlib.pyplot as plt
 
     _plain_log_ticks(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    for letters in FITTING:
+        _fit_texts(figure, letters)
+        buffer = io.BytesIO()
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+        if not any("collapsed to zero" in str(warning.message) for warning in warned):
+            break
     plt.close(figure)
+    for warning in warned:
+        if "collapsed to zero" not in str(warning.message):  # else names fill the figure, however short
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return buffer.getvalue()
+
+
+FITTING = (60, 30, 15)
+"""Letters of a label at most; fewer, where labels would leave no room for what they are the labels of."""
+UNSEEN, SELECTORS = ("Cc", "Cf"), tuple(map(chr, range(0xFE00, 0xFE10)))
+"""Signs that steer what stands beside them, for which no font has a picture."""
+NO_GLYPH = "\N{WHITE VERTICAL RECTANGLE}"
+
+
+def _fit_texts(figure: Figure, letters: int) -> None:
+    """Writes every text in letters that the font has, and none longer than fits: names are whatever people are called.
+
+    Titles may be as long as the figure is wide.
+    """
+    from matplotlib.category import StrCategoryFormatter
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    titles = [getattr(axes, part) for axes in figure.axes for part in ("title", "_left_title", "_right_title")]
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        written, family = axis.get_major_formatter(), axis.get_label().get_fontproperties()
+        if isinstance(written, FixedFormatter | FuncFormatter | StrCategoryFormatter):
+
+            def fitting(
+                value: float, place: int | None = None, *, written: Formatter = written, family: FontProperties = family
+            ) -> str:
+                return _fitting(str(written(value, place)), family, letters)
+
+            axis.set_major_formatter(FuncFormatter(fitting))
+    for text in figure.findobj(Text):
+        size = text.get_fontsize() * 0.5 / 72  # inches a letter is wide, about
+        most = int(figure.get_figwidth() / size) if text in titles else max(letters, 2 * letters - 20)
+        text.set_text(_fitting(text.get_text(), text.get_fontproperties(), most))
+
+
+def _fitting(text: str, family: FontProperties, letters: int) -> str:
+    """A text in letters that a font has, a box for the others, each line cut between words where it is too long."""
+    if text.isascii() and text.isprintable() and len(text) <= letters:
+        return text
+    from matplotlib.font_manager import findfont, get_font
+
+    known = get_font(findfont(family)).get_charmap()
+    lines = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        plain = (" " if letter in "\t\r" else letter for letter in line)
+        plain = (letter for letter in plain if unicodedata.category(letter) not in UNSEEN and letter not in SELECTORS)
+        shown = "".join(letter if ord(letter) in known else NO_GLYPH for letter in plain)
+        lines.append(line if shown == line and len(line) <= letters else shortened(shown, letters))
+    return "\n".join(lines)
 
 
 def _plain_log_ticks(figure: Figure) -> None:
@@ -75,9 +138,9 @@ def bars(values: pd.Series, *, title: str, x_label: str, colors: list[str] | str
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = plt.subplots(figsize=(9, 0.8 + 0.42 * len(values)))
-    drawn = axes.barh(
-        values.index.astype(str)[::-1], values[::-1], color=colors[::-1] if isinstance(colors, list) else colors
-    )
+    places = range(len(values))  # not the names, since two bars may have the same
+    drawn = axes.barh(places, values[::-1], color=colors[::-1] if isinstance(colors, list) else colors)
+    axes.set_yticks(places, values.index.astype(str)[::-1])
     axes.bar_label(drawn, fmt="{:,.0f}", padding=4)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(title=title, xlabel=x_label)
