@@ -1,11 +1,14 @@
 """Charts that can be read: titles, labels, colours, alt texts."""
 
+import io
 import struct
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from PIL import Image
 
 from kgss_helpers.show import charts
 from kgss_helpers.show.charts import GROUP_STYLES, bars, curves, intervals, show
@@ -134,3 +137,20 @@ def test_a_figure_in_a_widget_has_its_description_escaped():
     shown = charts.as_html(figure, 'a "line" <b>')
     assert 'alt="a &quot;line&quot; &lt;b&gt;"' in shown
     assert "data:image/png;base64," in shown
+
+
+def test_a_picture_in_few_colours_looks_the_same(displayed):
+    figure, axes = plt.subplots(dpi=100)
+    axes.imshow(np.linspace(0, 1, 400).reshape(20, 20), cmap="cividis")
+    axes.plot([0, 19], [0, 19], color="#D55E00")
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", metadata={"Software": None})
+    charts.show(figure, alt="A heat map with a line.")
+    small = displayed[-1][0][0]["image/png"]
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=int) for data in (whole.getvalue(), small)
+    )
+    assert before.shape == after.shape
+    assert np.abs(before - after).mean() < 2
+    assert np.quantile(np.abs(before - after).max(axis=-1), 0.99) <= 12
+    assert len(small) < 0.6 * len(whole.getvalue())
