@@ -121,7 +121,7 @@ class WordSearchView(ipw.VBox):
         types = [self.EVERYTHING, *dict.fromkeys(search.graph.nodes["node_type"])]
         self.buttons = [ipw.Button(description=name, tooltip=f"Search {name} only") for name in types]
         self.buttons[0].tooltip = "Search all nodes"
-        self.chosen, self.panel = self.EVERYTHING, ipw.HTML()
+        self.chosen, self.panel = self.EVERYTHING, ipw.HTML(layout=ipw.Layout(overflow="auto"))
         for button in self.buttons:
             button.on_click(lambda pressed: self.choose(pressed.description))
         self.text.observe(lambda _: self._show(), names="value")
@@ -142,9 +142,8 @@ class WordSearchView(ipw.VBox):
         self._show()
 
     def _show(self) -> None:
-        self.panel.value = search_panel(
-            self.search, self.text.value, None if self.chosen == self.EVERYTHING else self.chosen
-        )
+        node_type = None if self.chosen == self.EVERYTHING else self.chosen
+        self.panel.value = search_panel(self.search, self.text.value, node_type)
 
 
 def search_panel(search: WordSearch, text: str, node_type: str | None = None) -> str:

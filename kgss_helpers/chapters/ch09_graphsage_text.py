@@ -17,6 +17,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.question import Question, Split
 from kgss_helpers.runs.sage_with_text import BEST, RECIPES
 from kgss_helpers.show.charts import GROUP_STYLES
+from kgss_helpers.show.graph_view import READABLE, plain_label
 from kgss_helpers.show.palette import BLUE
 from kgss_helpers.space import SemanticSpace
 
@@ -264,14 +265,17 @@ def maps(nodes: pd.DataFrame, points: Mapping[str, np.ndarray], by: str) -> Figu
     """
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(cols=len(points), subplot_titles=list(points), horizontal_spacing=0.03)
+    figure = make_subplots(
+        cols=len(points), subplot_titles=[plain_label(title) for title in points], horizontal_spacing=0.03
+    )
     for column, found in enumerate(points.values(), 1):
         for (label, rows), (color, symbol, _) in zip(
             nodes.groupby(by, sort=True).indices.items(), GROUP_STYLES, strict=False
         ):
             figure.add_scatter(
-                x=found[rows, 0].tolist(), y=found[rows, 1].tolist(), mode="markers", name=label, legendgroup=label,
-                showlegend=column == 1, text=(nodes["name"] + ", " + nodes["node_type"]).iloc[rows].tolist(),
+                x=found[rows, 0].tolist(), y=found[rows, 1].tolist(), mode="markers", name=plain_label(label),
+                legendgroup=plain_label(label), showlegend=column == 1,
+                text=[plain_label(text) for text in (nodes["name"] + ", " + nodes["node_type"]).iloc[rows]],
                 hovertemplate="%{text}<extra></extra>", marker={"color": color, "symbol": symbol, "size": 6},
                 row=1, col=column,
             )  # fmt: skip
@@ -340,4 +344,4 @@ class AskSpaces(ipw.VBox):
     def show(self) -> None:
         """Answers what stands in the field."""
         self.result.value = "Looking …"
-        self.result.value = panel(self.asked.value, self.spaces, node_type=self.kind.value)
+        self.result.value = READABLE.format(panel(self.asked.value, self.spaces, node_type=self.kind.value))

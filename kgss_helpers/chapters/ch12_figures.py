@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from kgss_helpers.runs.epochs import UNTUNED
 from kgss_helpers.show.charts import GROUP_STYLES
-from kgss_helpers.show.graph_view import _plain
+from kgss_helpers.show.graph_view import plain_label
 from kgss_helpers.show.palette import BLUE, GREY
 
 if TYPE_CHECKING:
@@ -132,8 +132,9 @@ def people_map(points: np.ndarray, names: Sequence[str], groups: Sequence[str], 
         figure.add_trace(
             go.Scatter(
                 x=points[rows, 0].tolist(), y=points[rows, 1].tolist(), mode="markers+text",
-                name=_plain(group), meta=group,
-                text=[_plain(last_name(names[row])) for row in rows], hovertext=[_plain(names[row]) for row in rows],
+                name=plain_label(group), meta=group,
+                text=[plain_label(last_name(names[row])) for row in rows],
+                hovertext=[plain_label(names[row]) for row in rows],
                 hoverinfo="text", textposition="top center", cliponaxis=False,
                 marker={"color": color, "symbol": symbol, "size": 14},
             )

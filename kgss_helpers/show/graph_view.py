@@ -73,7 +73,7 @@ def neighbourhood(graph: KnowledgeGraph, node_id: str, *, most: int = 24) -> go.
     figure = go.Figure([_spokes(layout), *_node_traces(layout)])
     hidden = len(graph.neighbours(node_id)["node_id"].unique()) - (len(layout) - 1)
     more = f"<br><span style='font-size:13px'>{hidden} less connected ones are not shown</span>" if hidden else ""
-    centre, count = _plain(layout["name"].iloc[0]), len(layout) - 1
+    centre, count = plain_label(layout["name"].iloc[0]), len(layout) - 1
     figure.add_annotation(x=0, y=-0.13, text=f"<b>{centre}</b>", showarrow=False, bgcolor="white", font={"size": 16})
     figure.update_layout(
         title={
@@ -117,11 +117,11 @@ def _node_traces(layout: pd.DataFrame) -> list[go.Scatter]:
                 x=rows["x"].tolist(),
                 y=rows["y"].tolist(),
                 mode="markers+text",
-                name=_plain(node_type),
+                name=plain_label(node_type),
                 text=[_label(name, is_centre) for name, is_centre in zip(rows["name"], rows.index == 0, strict=True)],
                 textposition=[_text_side(x, y) for x, y in zip(rows["x"], rows["y"], strict=True)],
                 customdata=rows["node_id"].tolist(),
-                hovertext=[_plain(text).replace("\n", "<br>") or "the centre" for text in rows["sentences"]],
+                hovertext=[plain_label(text).replace("\n", "<br>") or "the centre" for text in rows["sentences"]],
                 hoverinfo="text",
                 cliponaxis=False,
                 marker={
@@ -135,7 +135,7 @@ def _node_traces(layout: pd.DataFrame) -> list[go.Scatter]:
     return traces
 
 
-def _plain(text: str) -> str:
+def plain_label(text: str) -> str:
     """Plotly reads a subset of HTML in labels; a name is never markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -144,7 +144,7 @@ def _label(name: str, is_centre: bool) -> str:
     """A neighbour's name, in two lines where it is long; the centre's stands in a box of its own."""
     if is_centre:
         return ""
-    return "<br>".join(_plain(line) for line in textwrap.wrap(name, LABEL_WIDTH))
+    return "<br>".join(plain_label(line) for line in textwrap.wrap(name, LABEL_WIDTH))
 
 
 def _text_side(x: float, y: float) -> str:
@@ -156,7 +156,8 @@ def _text_side(x: float, y: float) -> str:
 SHOWN = 6
 NEXT_STEP = " Type a whole name, as the graph spells it."
 HINT = "Click a node in the figure: here it will say what joins it to the centre, and where it leads."
-READABLE = "<div style='line-height:1.45'>{}</div>"
+READABLE = "<div style='line-height:1.45; overflow-wrap:anywhere'>{}</div>"
+"""Around a text of lines; a word without an end is broken, so that it does not run off the page."""
 
 
 def lookup(graph: KnowledgeGraph, text: str) -> tuple[list[str], str]:
@@ -268,7 +269,8 @@ class Walk(ipw.VBox):
             continuous_update=False,
             layout=ipw.Layout(width="60%"),
         )
-        self.message, self.path, self.here = ipw.HTML(), ipw.HTML(), ipw.HTML()
+        # A name without a blank in it may be wider than the page, and is then scrolled.
+        self.message, self.path, self.here = (ipw.HTML(layout=ipw.Layout(overflow="auto")) for _ in range(3))
         self.choices = ipw.Select(options=[], rows=10, description="From here", layout=ipw.Layout(width="95%"))
         self.follow = ipw.Button(
             description="Follow", tooltip="Walk to the other end of the chosen sentence", button_style="primary"
