@@ -10,7 +10,7 @@ from helpers import tables
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.baselines import WordMatch
 from kgss_helpers.question import Query, Question
-from kgss_helpers.show.exam_view import ExamBrowser, ranked_answers, unticked_answers
+from kgss_helpers.show.exam_view import ExamBrowser, missed_answers, ranked_answers, unticked_answers
 
 SCRIPT = "<script>alert('x')</script>"
 
@@ -221,3 +221,20 @@ def test_a_text_that_a_method_cannot_read_is_explained(graph):
     browser.text.value = SCRIPT
     assert "no vector for" in browser.result.value
     assert no_markup_but_ours(browser.result.value)
+
+
+def test_a_missed_namesake_of_a_right_answer_is_told_apart():
+    nodes = [(f"p{number}", "person", "Ada Quill", f"Number {number}.") for number in range(2)]
+    graph = KnowledgeGraph(*tables(nodes, []))
+    asked = Question("q", "names", "test", "Ada", "person", relevant={"p0": 1, "p1": 1})
+    shown = ranked_answers(asked, WordMatch(), graph, k=1)
+    (first,) = shown.index
+    other = {"p0": "p1", "p1": "p0"}[first]
+    assert f"Ada Quill (Number {other[1]}.)" in missed_answers(asked, shown, graph)
+
+
+def test_signs_without_a_word_get_a_next_step(graph):
+    asked = Question("q", "plot", "test", "a heist", "project", relevant={"m1": 1})
+    browser = ExamBrowser([asked], WordMatch(), graph)
+    browser.text.value = "🎬 ?!"
+    assert "Type a question in words" in browser.result.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from html import escape
 
@@ -13,10 +14,12 @@ from kgss_helpers.files import counted, shortened
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.protocol import Encoder, Method, answer
 from kgss_helpers.question import Query, Question
-from kgss_helpers.show.graph_view import offer
+from kgss_helpers.show.graph_view import offer, told_apart
 
 LONGEST, REASON, MISSED = 300, 160, 8
 """Letters of a question and of a reason, and names of missed answers, that are shown at most."""
+WORKING = "<p role='status'>Looking for answers …</p>"
+"""Stands there while a method is at work."""
 
 
 def ranked_answers(
@@ -30,8 +33,8 @@ def ranked_answers(
 ) -> pd.DataFrame:
     """The first ``k`` answers of a method to an exam question.
 
-    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty). A question about newcomers needs the
-    graph that has them.
+    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty); the index is the node's id. A
+    question about newcomers needs the graph that has them.
     """
     ranking = answers(method, [question], graph, fit=fit, newcomer_graph=newcomer_graph)[question.question_id][:k]
     graph = newcomer_graph or graph
@@ -42,15 +45,19 @@ def ranked_answers(
             "answer": [row["name"] for row in rows],
             "description": [shortened(row["description"], 80) for row in rows],
             "right": ["✓" if row["node_id"] in question.relevant else "" for row in rows],
-        }
+        },
+        index=pd.Index(ranking, name="node_id", dtype=object),
     )
 
 
 def missed_answers(question: Question, shown: pd.DataFrame, graph: KnowledgeGraph) -> str:
     """The right answers that are not among those shown, as HTML; empty if there is none."""
-    ticked = set(shown.loc[shown["right"] != "", "answer"])
-    names = [graph.node(node_id)["name"] for node_id in question.relevant]
-    missed = [name for name in dict.fromkeys(names) if name not in ticked]
+    wanted = [graph.node(node_id) for node_id in question.relevant if node_id not in shown.index]
+    called = Counter(graph.node(node_id)["name"] for node_id in (*question.relevant, *shown.index))
+    missed = [
+        node["name"] + (f" ({told_apart(graph, node['node_id'])})" if called[node["name"]] > 1 else "")
+        for node in wanted
+    ]
     if not missed:
         return ""
     more = f" and {len(missed) - MISSED} more" if len(missed) > MISSED else ""
@@ -143,6 +150,7 @@ class ExamBrowser(ipw.VBox):
     def show(self, question: Question | None) -> None:
         """Shows the answers to a question."""
         if question is not None:
+            self.result.value = WORKING
             shown = ranked_answers(question, self.method, self.graph, fit=self.fit, newcomer_graph=self.newcomer_graph)
             found = f"{(shown['right'] != '').sum()} of the first {len(shown)}" if len(shown) else "nothing found"
             right = counted(len(question.relevant), "right answer")
@@ -155,6 +163,12 @@ class ExamBrowser(ipw.VBox):
         text = shortened(self.text.value, LONGEST)
         if not text:
             return
+        if not any(letter.isalnum() for letter in text):
+            self.result.value = (
+                "<p>Type a question in words, such as <b>who makes people laugh?</b>, and press Enter.</p>"
+            )
+            return
+        self.result.value = WORKING
         asked = Query(text, self.node_type.value)
         try:
             found = unticked_answers(asked, self.method, self.graph, why=self.why, fit=self.fit)
