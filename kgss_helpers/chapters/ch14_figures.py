@@ -73,14 +73,14 @@ def ladder_figure(table: pd.DataFrame) -> Figure:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(10, 1.6 + 0.42 * len(table)))
-    places = np.arange(len(table))
+    lines = np.arange(len(table))
     for part, label, color, marker, shift in (
         ("headline", "other words", VERMILION, "s", -0.12), ("mean", "mean of all families", BLUE, "o", 0.12),
     ):  # fmt: skip
         spread = np.clip([table[part] - table[f"{part} low"], table[f"{part} high"] - table[part]], 0, None)
-        axes.plot(table[part], places + shift, color=color, linewidth=1, alpha=0.5)
-        axes.errorbar(table[part], places + shift, xerr=spread, fmt=marker, color=color, markersize=7, label=label)
-    axes.set_yticks(places, [f"{row.step}\n({row.method})" for row in table.itertuples()], fontsize=10)
+        axes.plot(table[part], lines + shift, color=color, linewidth=1, alpha=0.5)
+        axes.errorbar(table[part], lines + shift, xerr=spread, fmt=marker, color=color, markersize=7, label=label)
+    axes.set_yticks(lines, [f"{row.step}\n({row.method})" for row in table.itertuples()], fontsize=10)
     axes.invert_yaxis()
     axes.grid(axis="x", color="#DDDDDD")
     axes.set(title="What each step bought", xlabel="nDCG@10 on the test questions", ylabel="step", xlim=(-0.02, 1.0))
