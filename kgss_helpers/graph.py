@@ -79,6 +79,9 @@ class KnowledgeGraph:
     """
 
     def __init__(self, nodes: pd.DataFrame, edges: pd.DataFrame, *, name: str = "graph") -> None:
+        for table, what in ((nodes, "nodes"), (edges, "edges")):
+            if not isinstance(table, pd.DataFrame):
+                raise GraphError(f"{what} must be a pandas DataFrame, not {type(table).__name__}")
         _require_columns(nodes, NODE_COLUMNS[:3], "nodes")
         _require_columns(edges, EDGE_COLUMNS, "edges")
         reserved = next((column for column in RESERVED_COLUMNS if column in nodes), None)
@@ -150,6 +153,8 @@ class KnowledgeGraph:
 
         Several rows are normal: names are not keys.
         """
+        if not isinstance(name, str):
+            raise GraphError(f"a name is a text, and {name!r} is none")
         wanted = self.nodes["name"].astype("str").str.casefold() == name.strip().casefold()
         if node_type is not None:
             wanted &= self.nodes["node_type"] == node_type

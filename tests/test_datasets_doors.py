@@ -1,10 +1,22 @@
 """Tables as other programs and people write them: columns by other names, several files, known layouts."""
 
+import re
+
+import networkx
 import pytest
 
-from kgss_helpers.datasets import from_networkx, load_csv, load_graphml, load_movielens, load_rdf
+from kgss_helpers.datasets import (
+    from_networkx,
+    load_arxiv,
+    load_csv,
+    load_graphml,
+    load_link_records,
+    load_movielens,
+    load_rdf,
+    synthetic_graph,
+)
 from kgss_helpers.datasets.columns import plain, proposed
-from kgss_helpers.graph import GraphError
+from kgss_helpers.graph import GraphError, KnowledgeGraph
 
 pytestmark = pytest.mark.usefixtures("unexpected_warnings_fail")
 
@@ -343,3 +355,36 @@ def test_graphml_comes_back_as_it_was_written(tmp_path, write):
     assert facts(load_graphml(tmp_path / "g.graphml")) == {("Ada", "wrote", "Mill")}
     with pytest.raises(GraphError, match=r"bad\.graphml: not valid GraphML"):
         load_graphml(write("bad.graphml", "<graphml><node"))
+
+
+# ---- calls that cannot be meant ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda file: load_arxiv(file, limit=-1), "limit must be a whole number from 1 on, not -1"),
+        (lambda file: load_arxiv(file, limit="5"), "limit must be a whole number from 1 on, not '5'"),
+        (lambda file: load_arxiv(file, categories=[3]), "a list of texts is needed, and 3 is none"),
+        (lambda file: load_link_records(file, min_count=float("nan")), "min_count must be a whole number"),
+        (lambda file: load_link_records(file, min_count="2"), "min_count must be a whole number"),
+        (lambda _: synthetic_graph("100"), "nodes must be a whole number"),
+        (lambda _: synthetic_graph(100.5), "nodes must be a whole number"),
+        (lambda _: synthetic_graph(100, seed=-1), "seed must be a whole number from 0 on, not -1"),
+        (lambda _: synthetic_graph(200, communities=2.5), "communities must be a whole number, not 2.5"),
+        (lambda _: from_networkx([1, 2]), "a NetworkX graph is needed, not list"),
+        (lambda _: KnowledgeGraph(None, None), "nodes must be a pandas DataFrame, not NoneType"),
+        (lambda _: synthetic_graph(100).find(5), "a name is a text, and 5 is none"),
+    ],
+)
+def test_a_call_that_cannot_be_meant_is_answered_by_name(write, call, said):
+    with pytest.raises(GraphError, match=re.escape(said)):
+        call(write("x.json", ""))
+
+
+def test_an_attribute_without_a_value_is_no_name():
+    network = networkx.Graph()
+    network.add_node("ada", name=None, label="Ada")
+    network.add_node("bo", name=None)
+    graph = from_networkx(network)
+    assert graph.nodes["name"].tolist() == ["Ada", "bo"]

@@ -228,7 +228,7 @@ def test_a_missed_namesake_of_a_right_answer_is_told_apart():
     graph = KnowledgeGraph(*tables(nodes, []))
     asked = Question("q", "names", "test", "Ada", "person", relevant={"p0": 1, "p1": 1})
     shown = ranked_answers(asked, WordMatch(), graph, k=1)
-    (first,) = shown.index
+    (first,) = shown.attrs["node_ids"]
     other = {"p0": "p1", "p1": "p0"}[first]
     assert f"Ada Quill (Number {other[1]}.)" in missed_answers(asked, shown, graph)
 

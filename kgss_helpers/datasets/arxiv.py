@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kgss_helpers.datasets.builder import GraphBuilder, listed_values, require_text, year_of
+from kgss_helpers.datasets.builder import GraphBuilder, listed_values, require_text, require_whole, year_of
 from kgss_helpers.files import BadRows, read_json_lines
 from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import GraphError, KnowledgeGraph
@@ -32,6 +32,8 @@ def load_arxiv(
         GraphError: A record lacks its id, title or categories; names file and line.
     """
     wanted = listed_values(categories)
+    if limit is not None:
+        require_whole(limit, "limit", least=1)
     is_wanted = _chooser(wanted)
     builder, papers = GraphBuilder("arXiv"), 0
     for line, record in read_json_lines(path, on_bad_rows=on_bad_rows):

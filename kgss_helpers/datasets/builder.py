@@ -24,8 +24,22 @@ def year_of(text: str | None) -> int | None:
 
 
 def listed_values(values: str | Iterable[str]) -> tuple[str, ...]:
-    """A single text as a list of one: ``"movie"`` is meant as ``("movie",)``, not as five letters."""
-    return (values,) if isinstance(values, str) else tuple(values)
+    """A single text as a list of one: ``"movie"`` is meant as ``("movie",)``, not as five letters.
+
+    Raises:
+        GraphError: Something else than texts is listed; names it.
+    """
+    found = (values,) if isinstance(values, str) else tuple(values)
+    other = [value for value in found if not isinstance(value, str)]
+    if other:
+        raise GraphError(f"a list of texts is needed, and {other[0]!r} is none")
+    return found
+
+
+def require_whole(value: object, name: str, *, least: int) -> None:
+    """Raises GraphError, naming it, for what is no whole number, or too small a one."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise GraphError(f"{name} must be a whole number from {least} on, not {value!r}")
 
 
 def require_text(value: object, field: str, where: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from kgss_helpers.datasets.builder import GraphBuilder
+from kgss_helpers.datasets.builder import GraphBuilder, require_whole
 from kgss_helpers.files import BadRows, read_json_lines, slug
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
@@ -42,6 +42,7 @@ def load_link_records(path: Path | str, *, min_count: int = 1, on_bad_rows: BadR
         FileNotFoundError: There is no such file.
         GraphError: A line does not have the layout; names file and line.
     """
+    require_whole(min_count, "min_count", least=0)
     records = [_record(Path(path).name, line, value) for line, value in read_json_lines(path, on_bad_rows=on_bad_rows)]
     articles: dict[str, str] = {}
     counts = Counter(page for _, links, *_ in records for page in links)

@@ -33,6 +33,8 @@ def from_networkx(
     Raises:
         GraphError: Two nodes have the same text (1 and "1"), or a name is empty.
     """
+    if not hasattr(graph, "nodes") or not hasattr(graph, "is_multigraph"):
+        raise GraphError(f"a NetworkX graph is needed, not {type(graph).__name__}")
     builder = GraphBuilder(name or graph.name or "network")
     for node, attributes in graph.nodes(data=True):
         found = _known(attributes, ("name", "node_type", "description"), builder, "attributes of nodes")
@@ -81,10 +83,11 @@ def _known(attributes: Mapping[str, Any], wanted: tuple[str, ...], builder: Grap
     for ours in wanted:
         for called in (plain(ours), *SYNONYMS[ours]):
             key = by_name.get(called)
-            if key is not None and key not in used and str(attributes[key]).strip():
+            value = None if key is None or key in used else attributes[key]
+            if value is not None and str(value).strip():
                 found[ours] = " ".join(str(attributes[key]).split())
                 used.add(key)
                 break
-    for _ in attributes.keys() - used:
-        builder.count(f"{what} not used")
+    unused = [key for key in attributes.keys() - used if attributes[key] is not None]
+    builder.count(f"{what} not used", len(unused))
     return found

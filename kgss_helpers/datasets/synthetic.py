@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from kgss_helpers.datasets.builder import require_whole
 from kgss_helpers.films.roles import HAS_GENRE, HAS_KEYWORD, ROLES
 from kgss_helpers.graph import GraphError, KnowledgeGraph
 
@@ -37,6 +38,10 @@ def synthetic_graph(nodes: int = 10_000, *, communities: int = 0, seed: int = 0)
     Raises:
         GraphError: Fewer than 100 nodes are asked for, or a negative number of communities.
     """
+    for name, value in (("nodes", nodes), ("seed", seed)):
+        require_whole(value, name, least=0)
+    if not isinstance(communities, int):
+        raise GraphError(f"communities must be a whole number, not {communities!r}")
     if nodes < 100:
         raise GraphError(f"cannot spread {nodes} nodes over people, projects, keywords and genres; ask for 100 or more")
     if communities < 0:

@@ -33,27 +33,29 @@ def ranked_answers(
 ) -> pd.DataFrame:
     """The first ``k`` answers of a method to an exam question.
 
-    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty); the index is the node's id. A
-    question about newcomers needs the graph that has them.
+    Columns are ``place``, ``answer``, ``description`` and ``right`` (✓ or empty). A question about newcomers needs the
+    graph that has them. The ids of the nodes, since names are not keys, are in the table's ``attrs`` as ``node_ids``.
     """
     ranking = answers(method, [question], graph, fit=fit, newcomer_graph=newcomer_graph)[question.question_id][:k]
     graph = newcomer_graph or graph
     rows = [graph.node(node_id) for node_id in ranking]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "place": range(1, len(rows) + 1),
             "answer": [row["name"] for row in rows],
             "description": [shortened(row["description"], 80) for row in rows],
             "right": ["✓" if row["node_id"] in question.relevant else "" for row in rows],
-        },
-        index=pd.Index(ranking, name="node_id", dtype=object),
+        }
     )
+    table.attrs["node_ids"] = list(ranking)
+    return table
 
 
 def missed_answers(question: Question, shown: pd.DataFrame, graph: KnowledgeGraph) -> str:
-    """The right answers that are not among those shown, as HTML; empty if there is none."""
-    wanted = [graph.node(node_id) for node_id in question.relevant if node_id not in shown.index]
-    called = Counter(graph.node(node_id)["name"] for node_id in (*question.relevant, *shown.index))
+    """The right answers that are not among those that `ranked_answers` shows, as HTML; empty if there is none."""
+    ids = shown.attrs["node_ids"]
+    wanted = [graph.node(node_id) for node_id in question.relevant if node_id not in ids]
+    called = Counter(graph.node(node_id)["name"] for node_id in {*question.relevant, *ids})
     missed = [
         node["name"] + (f" ({told_apart(graph, node['node_id'])})" if called[node["name"]] > 1 else "")
         for node in wanted
