@@ -74,3 +74,10 @@ def test_without_a_share_nothing_changes_and_so_for_an_anchor_or_another_type() 
 def test_impossible_settings_are_refused(wrong) -> None:
     with pytest.raises(ValueError, match="share must lie between 0 and 1"):
         reranker(**wrong)
+
+
+def test_who_names_somebody_is_answered_as_before() -> None:
+    method, graph = reranker(depth=3, share=1.0, describes=lambda one: "by name" not in one.text), tiny_graph()
+    described, named = (method.score([question(text=text)], graph) for text in ("film 2", "film 2 by name"))
+    assert np.argsort(-described[0, :6]).tolist()[0] == 2
+    assert np.array_equal(named, ORDER)

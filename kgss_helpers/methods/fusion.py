@@ -24,6 +24,7 @@ RANK_SHIFT = 60.0
 STEEP = 10.0
 """Votes are multiplied by this before a softmax over candidates, so that weights near 1 can tell them apart."""
 ROUNDS = 100
+LEAST = 1e-12
 LARGEST = 6.0
 """No weight is larger than the exponential of this, nor smaller than that of its negative."""
 
@@ -42,6 +43,24 @@ def reciprocal_ranks(scores: np.ndarray, *, shift: float = RANK_SHIFT) -> np.nda
         rank = len(ordered) - np.searchsorted(ordered, scores[found], side="right") + 1
         votes[found] = (shift + 1) / (shift + rank)
     return votes
+
+
+def votes_of(scores: np.ndarray, *, shift: float = RANK_SHIFT, rank_share: float = 1.0) -> np.ndarray:
+    """Votes from 0 to 1: reciprocal ranks, and the root of each score's share of the best one.
+
+    Ranks forget by how much one is better than the next, shares of scores forget that two methods count differently;
+    the root lets those that are nearly as good as the best count nearly as much.
+
+    Args:
+        scores: Shape (candidates,); minus infinity means *not found*. What is below 0 has no share.
+        shift: As for `reciprocal_ranks`.
+        rank_share: Of the vote; 1 takes ranks alone.
+    """
+    votes = reciprocal_ranks(scores, shift=shift)
+    if rank_share == 1:
+        return votes
+    positive = np.where(np.isfinite(scores), np.maximum(scores, 0), 0)
+    return rank_share * votes + (1 - rank_share) * np.sqrt(positive / max(positive.max(initial=0), LEAST))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +88,7 @@ class Router:
         table: Shape (features, sources).
         shift: Of the reciprocal ranks that it was learned with.
         reader: The model that read the questions it was learned from.
+        rank_share: Of the votes that it was learned with (`votes_of`).
     """
 
     features: tuple[str, ...]
@@ -76,11 +96,15 @@ class Router:
     table: np.ndarray
     shift: float = RANK_SHIFT
     reader: str = ""
+    rank_share: float = 1.0
 
     @classmethod
-    def equal(cls, features: Sequence[str], sources: Sequence[str], *, shift: float = RANK_SHIFT) -> Self:
+    def equal(
+        cls, features: Sequence[str], sources: Sequence[str], *, shift: float = RANK_SHIFT, rank_share: float = 1.0
+    ) -> Self:
         """Believes all sources alike: reciprocal rank fusion as it was published."""
-        return cls(tuple(features), tuple(sources), np.zeros((len(features), len(sources))), shift)
+        table = np.zeros((len(features), len(sources)))
+        return cls(tuple(features), tuple(sources), table, shift, rank_share=rank_share)
 
     def weights(self, features: np.ndarray) -> np.ndarray:
         """Shape (questions, sources), or (sources,) for one question."""
@@ -93,7 +117,8 @@ class Router:
         rows = {
             name: [round(float(value), 4) for value in row] for name, row in zip(self.features, self.table, strict=True)
         }
-        content = {"reader": self.reader, "shift": self.shift, "sources": list(self.sources), "features": rows}
+        content = {"reader": self.reader, "shift": self.shift, "rank_share": self.rank_share}
+        content |= {"sources": list(self.sources), "features": rows}
         lines = json.dumps(content, ensure_ascii=False, indent=1)
         return write_whole(path, lines + "\n")
 
@@ -115,14 +140,19 @@ class Router:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             rows, shift, reader = content["features"], float(content["shift"]), str(content["reader"])
+            rank_share = float(content["rank_share"])
             names, table = tuple(content["sources"]), np.array(list(rows.values()), dtype=float)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path.name} holds no weights of sources ({error}){remedy}") from None
         if tuple(rows) != tuple(features) or names != tuple(sources):
             raise ValueError(f"{path.name} has weights for other features or sources than there are now{remedy}")
-        if table.shape != (len(rows), len(names)) or not np.isfinite(table).all() or not shift > 0:
+        if (
+            table.shape != (len(rows), len(names))
+            or not np.isfinite(table).all()
+            or not (shift > 0 and 0 <= rank_share <= 1)
+        ):
             raise ValueError(f"{path.name}: a weight is missing or no number{remedy}")
-        return cls(tuple(features), names, table, shift, reader)
+        return cls(tuple(features), names, table, shift, reader, rank_share)
 
 
 def learn_router(
@@ -133,6 +163,7 @@ def learn_router(
     importance: np.ndarray | None = None,
     ridge: float = 1.0,
     shift: float = RANK_SHIFT,
+    rank_share: float = 1.0,
     reader: str = "",
 ) -> Router:
     """The weights that make the right answers likeliest among the candidates.
@@ -144,6 +175,7 @@ def learn_router(
         importance: Of each question, shape (questions,); all alike, if not given.
         ridge: How much half the sum of squared numbers of the table costs.
         shift: As the votes were made with.
+        rank_share: Likewise.
         reader: The model's name, kept with the weights.
 
     Raises:
@@ -175,4 +207,4 @@ def learn_router(
 
     start = np.zeros(shape).ravel()
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ROUNDS}).x
-    return Router(tuple(features), tuple(sources), found.reshape(shape), shift, reader)
+    return Router(tuple(features), tuple(sources), found.reshape(shape), shift, reader, rank_share)

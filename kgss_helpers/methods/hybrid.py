@@ -19,7 +19,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import EdgeScorer
 from kgss_helpers.methods.evidence import NAMED, SOURCES, STORED, Evidence, Foreseen, Heard, softmax
 from kgss_helpers.methods.explaining import Explainer, Explanation
-from kgss_helpers.methods.fusion import Router, reciprocal_ranks
+from kgss_helpers.methods.fusion import Router, votes_of
 from kgss_helpers.methods.learned_proximity import LearnedProximity
 from kgss_helpers.methods.linking import NameIndex
 from kgss_helpers.methods.structured import SCALE
@@ -152,6 +152,11 @@ class HybridSearch:
             )
         ]  # fmt: skip
 
+    def describes(self, question: Asked) -> bool:
+        """Whether a question starts from no node and names nobody, so that only its meaning can answer it."""
+        named = self.prepare(self.graph).understanding.agents_named(question.text)
+        return not question.anchor and not named
+
     def features(self, heard: Sequence[Heard], prepared: Prepared) -> np.ndarray:
         """What the router sees, shape (questions, features)."""
         evidence, rows = prepared.evidence, []
@@ -217,8 +222,8 @@ class HybridSearch:
             rows = np.flatnonzero(evidence.types == heard.node_type)
         if heard.anchor is not None:
             rows = rows[rows != prepared.graph.position(heard.anchor)]
-        shift = self.router.shift
-        found = [reciprocal_ranks(SOURCES[name](evidence, heard)[rows], shift=shift) for name in self.router.sources]
+        how = {"shift": self.router.shift, "rank_share": self.router.rank_share}
+        found = [votes_of(SOURCES[name](evidence, heard)[rows], **how) for name in self.router.sources]
         return rows, np.stack(found, axis=1)
 
     def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:

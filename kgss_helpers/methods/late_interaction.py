@@ -6,7 +6,7 @@ so it only puts the first answers of another method in another order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +70,8 @@ class LateInteraction:
         fields: The texts of a node, as for `kgss_helpers.methods.fields.Fields`; their likenesses are added.
         depth: How many candidates are put in order.
         node_types: Only questions for these types are put in order; all, if not given.
+        describes: Says whether a question describes what it looks for; others, which name somebody, are left. All
+            describe, if not given.
         share: Of the likeness in the new score; the rest is the other method's score, both scaled from 0 to 1.
         name: The row in the exam's table.
     """
@@ -82,13 +84,14 @@ class LateInteraction:
         fields: Sequence[Style | str] = ("description", "skills"),
         depth: int = 50,
         node_types: Sequence[str] | None = None,
+        describes: Callable[[Asked], bool] | None = None,
         share: float = 0.5,
         name: str = "",
     ) -> None:
         if not 0 <= share <= 1 or depth < 1:
             raise ValueError(f"share must lie between 0 and 1 and depth not below 1, found {share} and {depth}")
         self.first, self.tokens, self.fields = first, TokenVectors(model), tuple(fields)
-        self.depth, self.share, self.node_types = depth, share, node_types
+        self.depth, self.share, self.node_types, self.describes = depth, share, node_types, describes
         self.name = name or f"{first.name}, late interaction"
         self.sees = f"texts of nodes, word by word: {', '.join(self.fields)}"
 
@@ -98,7 +101,7 @@ class LateInteraction:
         texts = [field_texts(graph, field) for field in self.fields]
         types = graph.nodes["node_type"].to_numpy()
         for row, question in enumerate(questions):
-            if question.anchor or (self.node_types is not None and question.node_type not in self.node_types):
+            if not self._is_for(question):
                 continue
             possible = np.full(len(types), True) if question.node_type is None else types == question.node_type
             found = best(np.where(possible, scores[row], -np.inf), self.depth)
@@ -106,6 +109,11 @@ class LateInteraction:
                 scores[row, found] = self._in_order(question.text, [[text[at] for text in texts] for at in found],
                                                     scores[row, found])  # fmt: skip
         return scores
+
+    def _is_for(self, question: Asked) -> bool:
+        if question.anchor or (self.node_types is not None and question.node_type not in self.node_types):
+            return False
+        return self.describes is None or self.describes(question)
 
     def _in_order(self, asked: str, texts: list[list[str]], before: np.ndarray) -> np.ndarray:
         """New scores of the candidates, all above the last one's old score."""

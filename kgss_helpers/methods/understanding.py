@@ -36,6 +36,8 @@ INTENTS = {
         "who does this often, and does it well?",
         "the best in the trade, well known for it",
         "we need somebody who knows this work",
+        "who has made several of them?",
+        "an old hand with many credits of the kind",
     ),
     "more of the same": ("something like this one", "more of the same", "what comes near to it?", "similar ones"),
     "works of somebody": ("what was made by this person", "everything she worked on", "with his part in it", "by her"),

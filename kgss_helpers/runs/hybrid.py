@@ -32,8 +32,8 @@ COMMAND = "kgss_helpers.runs.hybrid"
 ATTRIBUTE = "year"
 CANDIDATES = 30
 """So many of each source's first answers are candidates that the router learns from."""
-RIDGE, SHIFT = 0.3, 8.0
-"""Chosen by cross-validation among validation questions: of the weights, and of the reciprocal ranks they weigh."""
+RIDGE, SHIFT, RANK_SHARE = 0.3, 8.0, 0.25
+"""Chosen by cross-validation among validation questions: of the weights, and of the votes they weigh."""
 
 
 def weights_file(reader: str) -> Path:
@@ -128,12 +128,19 @@ def first_answers(votes: np.ndarray, count: int = CANDIDATES) -> np.ndarray:
 def learn(reader: str = PACKAGED) -> Path:
     """Learns the router of a reader, every family of questions counting the same; returns the file."""
     exam = film_exam()
-    method = hybrid(reader, router=Router.equal(FEATURES, tuple(SOURCES), shift=SHIFT))
+    method = hybrid(reader, router=Router.equal(FEATURES, tuple(SOURCES), shift=SHIFT, rank_share=RANK_SHARE))
     made, families = examples(method, validation_questions(exam), exam)
     sizes = {family: families.count(family) for family in families}
     importance = np.array([len(families) / len(sizes) / sizes[family] for family in families])
     router = learn_router(
-        made, FEATURES, tuple(SOURCES), importance=importance, ridge=RIDGE, shift=method.router.shift, reader=reader
+        made,
+        FEATURES,
+        tuple(SOURCES),
+        importance=importance,
+        ridge=RIDGE,
+        shift=SHIFT,
+        rank_share=RANK_SHARE,
+        reader=reader,
     )
     return router.save(weights_file(reader))
 
@@ -148,7 +155,11 @@ def methods(reader: str = PACKAGED) -> Iterator[Method | Encoder]:
     yield hybrid(reader, name=f"hybrid (reciprocal ranks){said}")
     yield learned
     yield LateInteraction(
-        learned, vectors_of(reader).model, node_types=("project",), name=f"hybrid, late interaction{said}"
+        learned,
+        vectors_of(reader).model,
+        node_types=("project",),
+        describes=learned.describes,
+        name=f"hybrid, late interaction{said}",
     )
 
 
