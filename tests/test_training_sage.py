@@ -15,6 +15,7 @@ from kgss_helpers import exam
 from kgss_helpers.datasets import synthetic_graph
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.edge_prediction import ranks
 from kgss_helpers.methods.graph_sage import Csr, GraphSage, edge_pairs, embed_all
 from kgss_helpers.training.sage import HeldOutEdges, NodeNegatives, __main__, link_metrics, train_sage
 from kgss_helpers.training.sage.link_prediction import LinkLoss, _brought_along, batches_of, joined_pairs
@@ -195,6 +196,24 @@ def test_measures_by_hand() -> None:
     assert found["AUC"] == pytest.approx((1 + 0.25) / 2)
     assert found["MRR"] == pytest.approx((1 + 1 / 2.5 + 1) / 3)
     assert found["hits@1"] == pytest.approx(2 / 3)
+
+
+def test_a_rank_is_that_of_the_tables_of_held_out_edges() -> None:
+    """Ties and ends that are none are counted as `kgss_helpers.methods.edge_prediction` counts them."""
+    rng = np.random.default_rng(0)
+    true, false = rng.integers(5, size=50) / 4, rng.integers(5, size=(50, 30)) / 4
+    false[rng.random(false.shape) < 0.2] = -np.inf
+    scores = np.column_stack([false[:, :10], true, false[:, 10:]])
+    rank = ranks(scores, np.full(50, 10), np.isfinite(scores))
+    found = link_metrics(true, false)
+    assert found["MRR"] == pytest.approx((1 / rank).mean())
+    assert found["hits@10"] == pytest.approx((rank <= 10).mean())
+    assert found["AUC"] == pytest.approx(1 - ((rank - 1) / np.isfinite(false).sum(axis=1)).mean())
+    assert not np.array_equal(rank, np.rint(rank))
+
+
+def test_a_true_target_without_a_score_comes_last() -> None:
+    assert link_metrics(np.array([-np.inf]), np.array([[0.1, 0.2, -np.inf]]))["MRR"] == pytest.approx(1 / 3)
 
 
 def test_a_true_target_has_no_degree_that_gives_it_away(graph: KnowledgeGraph) -> None:

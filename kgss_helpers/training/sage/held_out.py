@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from kgss_helpers.compute import undisturbed
+from kgss_helpers.methods.edge_prediction import ranks
 from kgss_helpers.methods.graph_sage import Csr, GraphSage
 from kgss_helpers.training.sage.node_negatives import Drawn, NodeNegatives
 from kgss_helpers.training.sampler import NeighbourSampler
@@ -29,12 +30,12 @@ def link_metrics(true: np.ndarray, false: np.ndarray, *, hits: int = 10) -> dict
         of 1 / rank of the true target among its candidates. ``hits@10``: how often it stands among the first ten.
     """
     there = np.isfinite(false)
-    above = (false > true[:, None]).sum(axis=1) + ((false == true[:, None]) & there).sum(axis=1) / 2
-    rank = 1 + above
+    scores, possible = np.column_stack([true, false]), np.column_stack([np.full(len(true), True), there])
+    rank = ranks(scores, np.zeros(len(true), dtype=np.int64), possible)
     candidates = there.sum(axis=1)
     asked = candidates > 0
     return {
-        "AUC": float(1 - (above[asked] / candidates[asked]).mean()),
+        "AUC": float(1 - ((rank[asked] - 1) / candidates[asked]).mean()),
         "MRR": float((1 / rank).mean()),
         f"hits@{hits}": float((rank <= hits).mean()),
     }
