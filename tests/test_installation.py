@@ -121,7 +121,7 @@ def test_what_cannot_be_mended_is_said(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("Error: [Errno 13] Permission denied: '/opt/kgss/.venv'", "copy the workbook into one of yours"),
+        ("Error: [Errno 13] Permission denied: '/srv/kgss/.venv'", "copy the workbook into one of yours"),
         ("Error: [Errno 30] Read-only file system: '/mnt/cd/.venv'", "for reading only"),
         ("OSError: [Errno 28] No space left on device", "disk is full"),
         ("Error: [Errno 122] Disk quota exceeded", "disk is full"),

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from kgss_helpers.graph import GraphError, KnowledgeGraph
-from kgss_helpers.methods.evidence import SOURCES, Foreseen
+from kgss_helpers.methods.evidence import Foreseen
 from kgss_helpers.methods.explaining import NOTHING
 from kgss_helpers.methods.fusion import Router
 from kgss_helpers.methods.hybrid import FEATURES, HybridSearch
 from kgss_helpers.methods.pretrained import load_pretrained
+from kgss_helpers.methods.sources import SOURCES
 from kgss_helpers.methods.understanding import FuzzyNames, Understanding, everyday_words
 from kgss_helpers.question import Query
 from tests.helpers import tables

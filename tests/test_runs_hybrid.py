@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kgss_helpers.exam.films import film_exam
-from kgss_helpers.methods.evidence import SOURCES
 from kgss_helpers.methods.fusion import Example, Router
 from kgss_helpers.methods.hybrid import FEATURES, HybridSearch
 from kgss_helpers.methods.pretrained import PACKAGED, load_pretrained
+from kgss_helpers.methods.sources import SOURCES
 from kgss_helpers.question import Query
 from kgss_helpers.runs import hybrid as run
 

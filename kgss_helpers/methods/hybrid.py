@@ -17,11 +17,12 @@ from scipy.stats import entropy
 from kgss_helpers.files import DATA
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.edge_prediction import EdgeScorer
-from kgss_helpers.methods.evidence import NAMED, SOURCES, STORED, Evidence, Foreseen, Heard, softmax
+from kgss_helpers.methods.evidence import Evidence, Foreseen, Heard, softmax
 from kgss_helpers.methods.explaining import Explainer, Explanation
 from kgss_helpers.methods.fusion import Router, votes_of
 from kgss_helpers.methods.learned_proximity import LearnedProximity
 from kgss_helpers.methods.linking import NameIndex
+from kgss_helpers.methods.sources import NAMED, SOURCES, STORED
 from kgss_helpers.methods.structured import SCALE
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.methods.understanding import INTENTS, Understanding

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.evidence import SOURCES
 from kgss_helpers.methods.hybrid import HybridSearch
+from kgss_helpers.methods.sources import SOURCES
 from kgss_helpers.question import Asked
 
 
@@ -17,7 +17,7 @@ class SingleSource:
 
     Args:
         system: Reads the question.
-        source: One of `kgss_helpers.methods.evidence.SOURCES`.
+        source: One of `kgss_helpers.methods.sources.SOURCES`.
         name: What it is called beside others; the source's name, if not given.
 
     Raises:

@@ -17,13 +17,13 @@ import numpy as np
 
 from kgss_helpers.exam.films import FilmExam, film_exam
 from kgss_helpers.files import slug
-from kgss_helpers.methods.evidence import SOURCES
 from kgss_helpers.methods.fusion import Example, Router, learn_router
 from kgss_helpers.methods.hybrid import FEATURES, WEIGHTS, HybridSearch
 from kgss_helpers.methods.late_interaction import LateInteraction
 from kgss_helpers.methods.learned_proximity import LearnedProximity
 from kgss_helpers.methods.pretrained import PACKAGED, load_pretrained
 from kgss_helpers.methods.protocol import Encoder, Method
+from kgss_helpers.methods.sources import SOURCES
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Question
 from kgss_helpers.runs.recording import record

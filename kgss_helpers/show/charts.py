@@ -150,9 +150,9 @@ def bars(values: pd.Series, *, title: str, x_label: str, colors: list[str] | str
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = plt.subplots(figsize=(9, 0.8 + 0.42 * len(values)))
-    places = range(len(values))  # not the names, since two bars may have the same
-    drawn = axes.barh(places, values[::-1], color=colors[::-1] if isinstance(colors, list) else colors)
-    axes.set_yticks(places, values.index.astype(str)[::-1])
+    heights = range(len(values))  # not the names, since two bars may have the same
+    drawn = axes.barh(heights, values[::-1], color=colors[::-1] if isinstance(colors, list) else colors)
+    axes.set_yticks(heights, values.index.astype(str)[::-1])
     axes.bar_label(drawn, fmt="{:,.0f}", padding=4)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(title=title, xlabel=x_label)

@@ -16,6 +16,7 @@ import pandas as pd
 from kgss_helpers.files import DATA, require_file
 from kgss_helpers.films.roles import HAS_KEYWORD
 from kgss_helpers.films.skills import skilled_people
+from kgss_helpers.films.wording import ASKED_ABOUT
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.text.documents import documents
 from kgss_helpers.text.rows import DESCRIPTION, SKILL, fact_key
@@ -71,7 +72,7 @@ class Asking:
         skilled = skilled_people(graph)
         self.skilled = skilled.groupby(["role", "genre"])["person"].agg(list).to_dict()
         holders = graph.edges[graph.edges["relation"] == HAS_KEYWORD]
-        self.films_of = holders.groupby("target")["source"].agg(list).to_dict()
+        self.projects_of = holders.groupby("target")["source"].agg(list).to_dict()
 
     def one_of(self, values: Sequence[str]) -> str:
         """One by lot."""
@@ -114,9 +115,9 @@ class Asking:
         for node_id, name, phrase in self.tables["keyword_phrases"].itertuples(index=False):
             fact = fact_key(HAS_KEYWORD, node_id)
             yield phrase, name, HAS_KEYWORD, node_id, node_id, fact
-            if films := self.films_of.get(node_id):
-                film = self.one_of(films)
-                yield f"a film about {phrase}", self.full[film], HAS_KEYWORD, film, node_id, fact
+            if projects := self.projects_of.get(node_id):
+                project = self.one_of(projects)
+                yield ASKED_ABOUT.format(phrase=phrase), self.full[project], HAS_KEYWORD, project, node_id, fact
 
     def retold(self) -> Iterator[Row]:
         """A film told in other words: its description, and its document."""
