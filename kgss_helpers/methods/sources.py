@@ -175,7 +175,7 @@ def foreseen_edges(evidence: Evidence, heard: Heard) -> np.ndarray:
 
 def unproven(evidence: Evidence, heard: Heard) -> np.ndarray:
     """The count with everybody's next edge, of those who have few edges yet in what is asked for first of all."""
-    if heard.anchor is not None or not evidence.phrases:
+    if heard.anchor is not None or not evidence.phrases or evidence.foreseen is None:
         return _silent(evidence)
     shares = evidence.shares(heard, "broad")
     counts = evidence.counts.table[:, [int(shares.argmax())]].toarray().ravel()
