@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from kgss_helpers.frontdoor import budget, cli, environment, export, install, lock, notebooks, pythons
+from kgss_helpers.frontdoor import budget, cli, environment, export, install, lock, notebooks, obstacles, pythons
 from kgss_helpers.frontdoor.environment import FrontDoorError, Installed, Pin
 
 # ---------------------------------------------------------------------------------------------------- which Python
@@ -234,8 +234,8 @@ def test_no_network_is_a_sentence(tmp_path: Path) -> None:
 
 def test_no_disk_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FrontDoorError, match=r"needs about 4\.0 GB, and the disk of .* has 1\.2 GB left"):
-        install.check_space(tmp_path / "not" / "there" / "yet", 4.0, free=lambda _: 1.2e9)
-    install.check_space(tmp_path, 4.0, free=lambda _: 4.1e9)
+        obstacles.check_space(tmp_path / "not" / "there" / "yet", 4.0, free=lambda _: 1.2e9)
+    obstacles.check_space(tmp_path, 4.0, free=lambda _: 4.1e9)
 
 
 def test_front_door_shows_sentences_and_a_status(

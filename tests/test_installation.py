@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kgss_helpers.frontdoor import cli, environment, install
+from kgss_helpers.frontdoor import cli, environment, install, obstacles
 from kgss_helpers.frontdoor.environment import FrontDoorError, Installed, Pin
 from kgss_helpers.frontdoor.pythons import venv_python
 
@@ -226,12 +226,12 @@ def test_older_c_is_asked_for_where_a_package_is_compiled(environ: dict[str, str
 
 
 def test_arm_linux_without_a_compiler_is_told_beforehand() -> None:
-    missing = [f"{install.COMPILED} is missing", "numpy is missing"]
+    missing = [f"{obstacles.COMPILED} is missing", "numpy is missing"]
     with pytest.raises(FrontDoorError, match="install one with Python's headers"):
-        install.check_compiler(missing, arm=True, which=lambda _: None)
-    install.check_compiler(missing, arm=True, which=lambda name: name == "gcc" and "/bin/gcc")
-    install.check_compiler(missing, arm=False, which=lambda _: None)
-    install.check_compiler(["numpy is missing"], arm=True, which=lambda _: None)
+        obstacles.check_compiler(missing, arm=True, which=lambda _: None)
+    obstacles.check_compiler(missing, arm=True, which=lambda name: name == "gcc" and "/bin/gcc")
+    obstacles.check_compiler(missing, arm=False, which=lambda _: None)
+    obstacles.check_compiler(["numpy is missing"], arm=True, which=lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_arm_linux_without_a_compiler_is_told_beforehand() -> None:
     [("linux", "aarch64", True), ("linux", "x86_64", False), ("darwin", "arm64", False), ("win32", "ARM64", False)],
 )
 def test_arm_linux_is_recognised(system: str, machine: str, arm: bool) -> None:
-    assert install.is_arm_linux(system, machine) is arm
+    assert obstacles.is_arm_linux(system, machine) is arm
 
 
 @pytest.mark.parametrize(
@@ -267,12 +267,12 @@ def test_windows_is_asked_for_room_before_anything_is_unpacked(
     letters: int, build: str, long: bool, fits: bool
 ) -> None:
     folder = WORKBOOK[:letters].ljust(letters, "x") + "\\.venv"
-    install.check_path(folder, build, windows=False, long_paths=lambda: False)
+    obstacles.check_path(folder, build, windows=False, long_paths=lambda: False)
     if fits:
-        install.check_path(folder, build, windows=True, long_paths=lambda: long)
+        obstacles.check_path(folder, build, windows=True, long_paths=lambda: long)
         return
     with pytest.raises(FrontDoorError, match=r"Move the workbook to a folder such as C:\\kgss, or allow long paths"):
-        install.check_path(folder, build, windows=True, long_paths=lambda: long)
+        obstacles.check_path(folder, build, windows=True, long_paths=lambda: long)
 
 
 def test_the_longest_file_is_no_longer_than_we_say() -> None:
@@ -282,4 +282,4 @@ def test_the_longest_file_is_no_longer_than_we_say() -> None:
         for file in distribution.files or ():
             if not str(file).startswith(".."):
                 longest = max(longest, len("Lib/site-packages/" + str(file).replace(local, "")))
-    assert 100 < longest <= install.LONGEST_FILE["cpu"]
+    assert 100 < longest <= obstacles.LONGEST_FILE["cpu"]

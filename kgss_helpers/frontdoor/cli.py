@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kgss_helpers.frontdoor import environment, install
+from kgss_helpers.frontdoor import environment, install, obstacles
 from kgss_helpers.frontdoor.budget import cell_limit
 from kgss_helpers.frontdoor.environment import ROOT, FrontDoorError, child_variables, run, say
 
@@ -166,8 +166,8 @@ def enter(options: argparse.Namespace, arguments: Sequence[str]) -> int | None:
             "the workbook uses its own, .venv."
         )
     if environment.venv_state() != "ready":
-        install.check_space(environment.VENV, install.NEEDS["cpu"])
-        install.check_path(environment.VENV, install.choose_build(options.torch))
+        obstacles.check_space(environment.VENV, install.NEEDS["cpu"])
+        obstacles.check_path(environment.VENV, install.choose_build(options.torch))
     environment.make_venv()
     python = environment.venv_python(environment.VENV)
     return run([str(python), "-m", "kgss_helpers", *arguments], child_variables(quiet=False))
