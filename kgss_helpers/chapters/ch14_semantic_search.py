@@ -172,8 +172,13 @@ def gain(first: ExamResult, second: ExamResult, families: Sequence[str] = FAMILI
 
 
 def best_at(families: Sequence[str], scores: pd.DataFrame) -> str:
-    """The row with the best mean over families, the last of several; scores are `means` of the half one may look at."""
-    return str(scores[list(families)].mean(axis=1).round(4)[::-1].idxmax())
+    """The row with the best mean over families; scores are those of `means` on the half that one may look at.
+
+    Of several, the system, or else the first: the simplest.
+    """
+    mean = scores[list(families)].mean(axis=1).round(4)
+    best = mean.index[mean == mean.max()].tolist()
+    return SYSTEM if SYSTEM in best else str(best[0])
 
 
 def single(found: Mapping[str, ExamResult]) -> dict[str, ExamResult]:
