@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers import small_films, write_json_lines
 
-from kgss_helpers.datasets.planted_links import planted_links
+from kgss_helpers.datasets.planted_links import groups_of, planted_links, portrait
 from kgss_helpers.graph import GraphError
 from kgss_helpers.methods.link_vectors import LinkPairs
 from kgss_helpers.space import SemanticSpace
@@ -25,7 +25,7 @@ from kgss_helpers.training.links import (
 
 @pytest.fixture(scope="module")
 def planted():
-    return LinkPairs.numbered(planted_links(projects=200, links=300, pairs=4000, topics=10))
+    return LinkPairs.numbered(planted_links(projects=500, links=300, pairs=4000))
 
 
 def two_by_two():
@@ -60,7 +60,7 @@ def test_a_drawn_pair_that_is_true_is_no_rival():
 
 def test_drawn_pairs_that_are_true_are_known(planted):
     drawn = Drawn(planted, "uniform", together=False)
-    links, projects = torch.arange(300)[:, None], torch.arange(200)[None, :]
+    links, projects = torch.arange(300)[:, None], torch.arange(500)[None, :]
     assert np.array_equal(drawn.are_true(links, projects).numpy(), planted.matrix.toarray().T == 1)
     _, _, links, projects, true = drawn[torch.arange(600)]
     assert links.shape == projects.shape
@@ -89,7 +89,7 @@ def test_what_was_planted_is_learned_by_either_loss(planted):
 
 
 def test_a_constant_explains_nothing(planted):
-    model = LinkTables(300, 200, 2)
+    model = LinkTables(300, 500, 2)
     model.links.weight.data[:] = torch.tensor([1.0, 0.0])
     below = (1 - PER_POSITIVE) / (1 + PER_POSITIVE)
     model.projects.weight.data[:] = torch.tensor([below, np.sqrt(1 - below**2)])
@@ -130,10 +130,49 @@ def test_the_command_learns_from_a_file_of_records(tmp_path, capsys):
 
 def test_planted_links_have_the_sizes_that_were_asked_for(planted):
     assert len(planted) == 4000
-    assert (len(planted.links), len(planted.projects)) == (300, 200)
+    assert (len(planted.links), len(planted.projects)) == (300, 500)
     assert planted.counts.min() >= 3
     assert len(np.unique(planted.pairs, axis=0)) == 4000
-    again = planted_links(projects=200, links=300, pairs=4000, topics=10)
+    again = planted_links(projects=500, links=300, pairs=4000)
     assert np.array_equal(again, planted.pairs)
-    with pytest.raises(GraphError, match="fewer topics"):
+    with pytest.raises(GraphError, match="3 pairs a link or more"):
         planted_links(projects=200, links=300, pairs=500)
+    with pytest.raises(GraphError, match="have room for 2,560: take fewer pairs"):
+        planted_links(projects=200, links=300, pairs=4000)
+
+
+def test_groups_lie_in_each_other():
+    country, _, year, scene, maker, series = groups_of(2000, np.random.default_rng(0)).T[1:]
+    assert all(len(np.unique(country[maker == one])) == 1 for one in np.unique(maker))
+    sizes = np.bincount(series)
+    assert 3 <= sizes.max() <= 8
+    for one in np.flatnonzero(sizes > 1):
+        assert len(np.unique(maker[series == one])) == 1
+        assert len(np.unique(country[series == one])) == 1
+    assert all(np.ptp(year[scene == one]) < 10 for one in np.unique(scene))
+
+
+def test_a_portrait_by_hand():
+    # Projects 0 and 1 share both links of either; 2 and 3 have one link each, of which 2's is a hub.
+    pairs = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 2], [2, 3]])
+    seen = portrait(pairs, drawn=400)
+    assert seen["projects of a link"] == 2
+    assert seen["largest ten"] == pytest.approx(6 / 3 / 4)
+    assert seen["pairs of rare links"] == 1
+    assert seen["shared by any two"] < seen["shared by two of a rare link"] <= 1
+
+
+def test_projects_that_share_a_rare_link_share_much_more(planted):
+    seen = portrait(planted_links(projects=1000, links=4000, pairs=40_000))
+    assert seen["shared by two of a rare link"] > 2 * seen["shared by any two"]
+    evenly = np.unique(np.random.default_rng(0).integers([4000, 1000], size=(40_000, 2)), axis=0)
+    by_chance = portrait(evenly)
+    assert by_chance["shared by two of a rare link"] < 0.1 * seen["shared by two of a rare link"]
+
+
+def test_what_is_explained_of_held_out_pairs_is_less_where_pairs_were_learned_by_heart(planted):
+    split = planted.hold_out(0.1, seed=1)
+    run = train_links(split.train, objective="squared", epochs=30, batch_size=256, learning_rate=0.1, device="cpu")
+    model = run.require_finished().model
+    assert explained_variance(model, planted, split.test) < explained_variance(model, split.train) - 0.02
+    assert explained_variance(model, planted, planted.pairs) == explained_variance(model, planted)

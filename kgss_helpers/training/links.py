@@ -201,24 +201,33 @@ def train_links(
     )  # fmt: skip
 
 
-def explained_variance(model: LinkTables, pairs: LinkPairs, *, seed: int = 0) -> float:
+def explained_variance(
+    model: LinkTables, pairs: LinkPairs, held_out: np.ndarray | None = None, *, seed: int = 0
+) -> float:
     """What the scores explain of the Cookbook's labels, 1 for true pairs and -1 for ten uniformly drawn ones to each.
 
-    A constant explains 0. The true pairs are those given, the drawn ones new.
+    A constant explains 0. The drawn pairs are new.
+
+    Args:
+        model: Trained.
+        pairs: All that are true: none of them is drawn.
+        held_out: Those of them that are asked about, shape (pairs, 2); all, if not given.
+        seed: Of the draw.
     """
     drawn = Drawn(pairs, "uniform", together=False)
+    true = drawn.pairs if held_out is None else torch.from_numpy(held_out)
     generator = torch.Generator().manual_seed(seed)
-    shape = (PER_POSITIVE * len(pairs),)
+    shape = (PER_POSITIVE * len(true),)
     links, projects = (torch.randint(size, shape, generator=generator) for size in drawn.sizes)
     wrong = ~drawn.are_true(links, projects)
     tables = [torch.from_numpy(table) for table in model.vectors()]
     errors = []
-    for label, rows in ((1, drawn.pairs), (-1, torch.stack([links[wrong], projects[wrong]], dim=1))):
+    for label, rows in ((1, true), (-1, torch.stack([links[wrong], projects[wrong]], dim=1))):
         for part in rows.split(200_000):
             scores = (tables[0][part[:, 0]] * tables[1][part[:, 1]]).sum(dim=1)
             errors.append((label - scores).square().double().sum())
-    count = len(drawn) + int(wrong.sum())
-    positive = len(drawn) / count
+    count = len(true) + int(wrong.sum())
+    positive = len(true) / count
     return float(1 - sum(errors) / count / (4 * positive * (1 - positive)))
 
 
