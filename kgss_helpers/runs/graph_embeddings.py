@@ -15,7 +15,7 @@ import platform
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 
 import numpy as np
@@ -53,20 +53,26 @@ from kgss_helpers.question import Split
 from kgss_helpers.runs.recording import record
 from kgss_helpers.runs.records import COUNT, checked, read_json, reading
 from kgss_helpers.training.edges import train_complex, train_light_gcn
+from kgss_helpers.training.relational import train_relational
 from kgss_helpers.training.sage import train_sage
 
 RECORDED = DATA / "results" / "link_prediction"
 CREDITS, KEYWORDS, IN_EXAM = "credits", "keywords", "the exam's family credit"
 CORRELATION = "correlation with degree"
+SAGE = "GraphSAGE without text"
+BY_DEGREE, EACH = f"{SAGE}, negatives by degree", 8
+"""Its false ends are as popular as the true one; so many are drawn for each edge."""
+TYPED, UNTYPED = f"{SAGE}, a matrix a relation", f"{SAGE}, all neighbours"
+"""Both look at all neighbours in every step; the second, with one matrix for all relations, is there to compare."""
 IN_THE_EXAM = (
-    "adjacency SVD", "distilled PageRank", "ComplEx", "LightGCN", "GraphSAGE without text", "learned proximity",
+    "adjacency SVD", "distilled PageRank", "ComplEx", "LightGCN", SAGE, BY_DEGREE, TYPED, "learned proximity",
     "learned proximity, years too",
 )  # fmt: skip
 """What gets a row; graph walks have theirs already."""
 FORESIGHT = "soft structured query, next credits too"
 RIVAL = "personalised PageRank"
 """What every scorer is compared with, edge by edge."""
-SAGE = {"epochs": 5, "batch_size": 1024, "learning_rate": 1e-2, "fan_out": (10, 5)}
+SETTINGS = {"epochs": 5, "batch_size": 1024, "learning_rate": 1e-2, "fan_out": (10, 5)}
 ASKED = [(role.name, re.compile(re.escape(role.question).replace(re.escape("{person}"), ".+"))) for role in TABLE]
 
 
@@ -93,8 +99,13 @@ def kinds_of(edges: UnseenEdges) -> dict[str, UnseenEdges]:
 def sage_vectors(graph: KnowledgeGraph, **settings: object) -> np.ndarray:
     """GraphSAGE over a learned table, trained on a graph's edges: unit vectors of all nodes."""
     model = GraphSage(nodes=len(graph.nodes))
-    train_sage(model, graph, device="cpu", log_every=1000, **(SAGE | settings)).require_finished()
+    train_sage(model, graph, device="cpu", log_every=1000, **(SETTINGS | settings)).require_finished()
     return embed_all(model, graph)
+
+
+def relational_vectors(graph: KnowledgeGraph, **settings: object) -> np.ndarray:
+    """The same with all neighbours in every step, and a matrix for each relation and direction if nothing is said."""
+    return train_relational(graph, device="cpu", log_every=1000, **settings).require_finished().model.embed()
 
 
 def walk_vectors(graph: KnowledgeGraph) -> np.ndarray:
@@ -117,7 +128,10 @@ def embeddings() -> dict[str, Callable[[], EdgeScorer]]:
                 train_light_gcn(graph, device="cpu", log_every=1000).require_finished().model, graph
             ),
         ),
-        "GraphSAGE without text": lambda: NodeVectors("GraphSAGE without text", sage_vectors),
+        SAGE: lambda: NodeVectors(SAGE, sage_vectors),
+        BY_DEGREE: lambda: NodeVectors(BY_DEGREE, partial(sage_vectors, negatives="degree", negatives_each=EACH)),
+        TYPED: lambda: NodeVectors(TYPED, relational_vectors),
+        UNTYPED: lambda: NodeVectors(UNTYPED, partial(relational_vectors, typed=False)),
     }
 
 

@@ -19,8 +19,8 @@ from kgss_helpers.training.sage.sage_command import CONFIG, HISTORY
 
 RECORDED = DATA / "results" / "sage"
 OPTIONS = ("--graph", "synthetic", "--nodes", "1050000", "--communities", "1000", "--features", "planted",
-           "--max-steps", "500", "--measure-every", "100000", "--learning-rate", "0.003")  # fmt: skip
-"""Half a million of seven million edges, once: a small model, the same for every node, needs no more."""
+           "--epochs", "13", "--measure-every", "500000", "--learning-rate", "0.003")  # fmt: skip
+"""Each of more than six million edges once, in thirteen parts, with a measurement after every part."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
