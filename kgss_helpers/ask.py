@@ -46,7 +46,7 @@ def load_system() -> HybridSearch:
 def _router() -> Router | None:
     """What was learned for the tuned reader, or else for its base; all sources count alike where there is neither."""
     from kgss_helpers.methods.pretrained import PACKAGED, TUNED
-    from kgss_helpers.runs.hybrid import load_router
+    from kgss_helpers.runs.hybrid_rows import load_router
 
     for reader in (TUNED, PACKAGED):
         with suppress(FileNotFoundError):

@@ -19,7 +19,7 @@ from kgss_helpers.methods.pretrained import TUNED
 from kgss_helpers.methods.single_source import SingleSource
 from kgss_helpers.methods.understanding import INTENTS
 from kgss_helpers.question import Query, Question
-from kgss_helpers.runs.hybrid import ATTRIBUTE, load_router, predictor
+from kgss_helpers.runs.hybrid_rows import ATTRIBUTE, load_router, predictor
 from kgss_helpers.runs.space_map import load_map
 from kgss_helpers.runs.tuned_texts import kept_vectors
 from kgss_helpers.show.search_view import Search, SearchView

@@ -56,7 +56,7 @@ RENEWED_BY = {
     "texts, untuned": "python -m kgss_helpers.runs.untuned",
     "texts and graph": "python -m kgss_helpers.runs.sage_with_text; averaging: .untuned",
     "fine-tuned": "python -m kgss_helpers.runs.tuned",
-    "all together": "python -m kgss_helpers.runs.hybrid --reader tuned",
+    "all together": "python -m kgss_helpers.runs.hybrid_rows --reader tuned",
 }
 """Which command records the rows of a kind anew."""
 SHORT = {

@@ -9,7 +9,7 @@ from kgss_helpers.methods.hybrid import FEATURES, HybridSearch
 from kgss_helpers.methods.pretrained import PACKAGED, load_pretrained
 from kgss_helpers.methods.sources import SOURCES
 from kgss_helpers.question import Query
-from kgss_helpers.runs import hybrid as run
+from kgss_helpers.runs import hybrid_rows as run
 
 
 class Blind:

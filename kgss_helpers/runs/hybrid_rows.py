@@ -1,8 +1,8 @@
 """The one searchable system: what its router learns from validation questions, and its rows in the exam's table.
 
-python -m kgss_helpers.runs.hybrid --learn                # data/hybrid/READER.json, from validation questions alone
-python -m kgss_helpers.runs.hybrid                        # rows of the exam, in `data/results/exam`
-python -m kgss_helpers.runs.hybrid --learn --reader tuned # the same with another reader
+python -m kgss_helpers.runs.hybrid_rows --learn                # data/hybrid/READER.json, from validation alone
+python -m kgss_helpers.runs.hybrid_rows                        # rows of the exam, in `data/results/exam`
+python -m kgss_helpers.runs.hybrid_rows --learn --reader tuned # the same with another reader
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Question
 from kgss_helpers.runs.recording import record
 
-COMMAND = "kgss_helpers.runs.hybrid"
+COMMAND = "kgss_helpers.runs.hybrid_rows"
 ATTRIBUTE = "year"
 CANDIDATES = 30
 """So many of each source's first answers are candidates that the router learns from."""
