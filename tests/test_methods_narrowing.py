@@ -1,4 +1,4 @@
-"""Fewer answers: a range, a role and a subject hold together, for items, for who made them and for what they are about."""
+"""Fewer answers: a range, a role and a subject hold together, for items, their makers and what they are about."""
 
 import pytest
 from helpers import small_films, tables
@@ -51,7 +51,7 @@ def test_all_conditions_hold_of_one_item(graph):
 
 
 def test_what_the_graph_lacks_is_named(graph):
-    with pytest.raises(GraphError, match="Directr.*Director"):
+    with pytest.raises(GraphError, match=r"Directr.*Director"):
         left(graph, role="Directr")
     with pytest.raises(KeyError, match="nobody"):
         left(graph, subject="nobody")
