@@ -57,6 +57,7 @@ NODE_BY_NODE = (WALKS, "LightGCN", "ComplEx", "distilled PageRank", "adjacency S
 """Rows of which that is true."""
 SAGE = tuple(RECIPES)
 SAGE_SMOOTH = f"{BEST}, Correct and Smooth"
+SAGE_PAGERANK = f"{BEST}, distilled PageRank"
 SHORT = {
     "word match (BM25) on skills": "word match",
     TEXT: "MiniLM",
@@ -70,6 +71,7 @@ SHORT = {
     "GraphSAGE, text only": "text only",
     "GraphSAGE, structure only": "structure only",
     SAGE_SMOOTH: "GraphSAGE + Correct and Smooth",
+    SAGE_PAGERANK: "GraphSAGE + distilled PageRank",
 }
 """Recorded names → what stands for them in a table of all families, which has no room for more."""
 GENRES = ("Science fiction", "Western", "Horror", "Animation", "War", "Musical")

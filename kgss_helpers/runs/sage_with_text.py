@@ -29,6 +29,7 @@ from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.graph_sage import Csr, FanOut, GraphSage, edge_pairs, embed_all
 from kgss_helpers.methods.propagation import Appnp, CorrectAndSmooth
 from kgss_helpers.methods.protocol import Encoder, Method
+from kgss_helpers.methods.text_and_graph import TextAndGraph
 from kgss_helpers.question import Split
 from kgss_helpers.runs.kept_texts import FOLDER, KeptTexts, record_texts
 from kgss_helpers.space import DECIMALS
@@ -41,6 +42,8 @@ from kgss_helpers.training.sampler import NeighbourSampler
 RENEW = "`python -m kgss_helpers.runs.sage_with_text`"
 APPNP_RESTART, TEXT_WEIGHT = 0.7, 0.3
 """Chosen on validation, among 0.9 and 0.7, and among 1, 0.3 and 0."""
+GRAPH_SHARE, LOOKED_UP = 0.8, ("person", "project")
+"""Chosen on validation by *credit*, among 0.3 and 0.5 to 0.9; genres and keywords are words like any others."""
 MODEL, SETTINGS, HISTORY = FOLDER / "model.safetensors", FOLDER / "run.json", FOLDER / "history.csv"
 
 
@@ -273,6 +276,13 @@ def methods(kept: KeptTexts, named: Callable[[str], bool], folder: Path = FOLDER
         yield encoder
         if name == BEST:
             yield CorrectAndSmooth(encoder, text_weight=TEXT_WEIGHT, name=f"{name}, Correct and Smooth")
+            yield beside_pagerank(encoder).fit(graph)
+
+
+def beside_pagerank(encoder: KeptEncoder) -> TextAndGraph:
+    """An encoder's vectors with those of distilled PageRank beside them, to be fitted."""
+    name = f"{encoder.name}, distilled PageRank"
+    return TextAndGraph(encoder, share=GRAPH_SHARE, node_types=LOOKED_UP, name=name)
 
 
 def keep(run: TrainingRun, recipe: Recipe, seconds: float, folder: Path = FOLDER) -> None:
