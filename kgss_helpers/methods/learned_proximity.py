@@ -162,9 +162,9 @@ class LearnedProximity:
             ValueError: No edge of the relations could be set aside.
         """
         parts = [self.examples(graph, self.seed + number) for number in range(self.rounds)]
-        features, true, possible = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "true", "possible")
-        )
+        true, possible = (np.concatenate([getattr(part, name) for part in parts]) for name in ("true", "possible"))
+        features = np.concatenate([part.features for part in parts])
+        del parts  # half of the memory
         if not len(features):
             raise ValueError(f"{graph.name} has no edges of these relations to learn from")
         self._features = PathFeatures(graph, self.relations, attribute=self.attribute)
@@ -172,7 +172,9 @@ class LearnedProximity:
         self._used = [row for row, name in enumerate(names) if not name.startswith(self.without or ("\0",))]
         features = features[..., self._used]
         self._mean, self._spread = features.mean(axis=(0, 1)), features.std(axis=(0, 1)) + LEAST
-        self._weights = conditional_logit((features - self._mean) / self._spread, true, possible, self.ridge)
+        features -= self._mean
+        features /= self._spread
+        self._weights = conditional_logit(features, true, possible, self.ridge)
         self._relations = set(graph.edges["relation"])
         self._size, self._ends = len(graph.nodes), self._features.ends
         return self
@@ -198,7 +200,12 @@ class LearnedProximity:
             at = column[row[targets]]
             true[number, at], possible[number, at] = 1 / len(targets), True
         sources = row[[source for source, _, _ in asked]].to_numpy(dtype=np.int64)
-        return Examples(features.of(sources, [relation for _, relation, _ in asked]), true, possible)
+        of_edges = [relation for _, relation, _ in asked]
+        seen = np.zeros((*true.shape, len(features.names)), dtype=np.float32)
+        for begin in range(0, len(asked), AT_ONCE):
+            rows = slice(begin, begin + AT_ONCE)
+            seen[rows] = features.of(sources[rows], of_edges[rows])
+        return Examples(seen, true, possible)
 
     @property
     def weights(self) -> pd.Series:
