@@ -36,8 +36,6 @@ SHOWN = 10
 NO_BREAK = "\N{NO-BREAK SPACE}"
 PLAIN = "{x:,.0f}"
 """Ticks of a logarithmic axis as numbers, without powers of ten."""
-
-
 MILLION = DATA / "results" / "sage"
 IN_WORDS = {
     "three steps": "three steps, of any kind",
