@@ -103,9 +103,10 @@ def test_the_limit_counts_papers_that_were_chosen(snapshot):
 
 
 def test_a_choice_that_leaves_nothing_is_told(snapshot):
-    for choice in ({"limit": 0}, {"categories": ["math"]}):
-        with pytest.warns(UserWarning, match=r"arXiv: nothing was read\. Check what was asked for"):
-            assert papers_of(load_arxiv(snapshot(), **choice)) == []
+    with pytest.warns(UserWarning, match=r"arXiv: nothing was read\. Check what was asked for"):
+        assert papers_of(load_arxiv(snapshot(), categories=["math"])) == []
+    with pytest.raises(GraphError, match="limit must be a whole number from 1 on, not 0"):
+        load_arxiv(snapshot(), limit=0)
 
 
 def test_the_year_is_that_of_the_first_version(snapshot):

@@ -67,7 +67,12 @@ def test_small_sizes_have_every_type(nodes):
     assert graph.degree[films].min() >= 3  # a credit, a keyword and a genre at least
 
 
-@pytest.mark.parametrize("nodes", [99, 0, -5])
+def test_fewer_than_no_nodes_are_refused():
+    with pytest.raises(GraphError, match="nodes must be a whole number from 0 on, not -5"):
+        synthetic_graph(nodes=-5)
+
+
+@pytest.mark.parametrize("nodes", [99, 0])
 def test_too_few_nodes_are_refused(nodes):
     with pytest.raises(GraphError, match=f"cannot spread {nodes} nodes .*; ask for 100 or more"):
         synthetic_graph(nodes)
