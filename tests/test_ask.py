@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
+import matplotlib
 import pandas as pd
 import pytest
 from helpers import small_films
@@ -17,6 +19,14 @@ from kgss_helpers.frontdoor import cli
 from kgss_helpers.frontdoor.environment import ROOT, child_variables
 from kgss_helpers.methods import hybrid
 from kgss_helpers.methods.pretrained import load_pretrained
+
+
+@pytest.fixture(autouse=True)
+def _figures_as_they_were() -> Iterator[None]:
+    """The command sets up a session, figures included; other tests draw as they did before."""
+    with matplotlib.rc_context():
+        yield
+
 
 FOUND = pd.DataFrame(
     {
