@@ -23,11 +23,10 @@ from kgss_helpers.methods.proximity import adjacency
 from kgss_helpers.methods.structured import SCALE, CreditCounts
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.text.documents import documents
-from kgss_helpers.text.schema import role_name, schema_of
+from kgss_helpers.text.schema import PHRASE, role_name, schema_of
 from kgss_helpers.text.sentences import verb
 
 Which = Literal["broad", "narrow", "all"]
-PHRASE = "{role} in {subject}"
 
 
 @dataclass(frozen=True)

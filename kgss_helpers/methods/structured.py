@@ -18,7 +18,7 @@ from kgss_helpers.films.roles import HAS_GENRE
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Asked
-from kgss_helpers.text.schema import role_name, schema_of
+from kgss_helpers.text.schema import PHRASE, role_name, schema_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -109,7 +109,7 @@ class StructuredQuery:
         *,
         hard: bool = False,
         subject_types: Sequence[str] = ("genre",),
-        form: str = "{role} in {subject}",
+        form: str = PHRASE,
         name: str = "",
     ) -> None:
         self.vectors = TextVectors(model)

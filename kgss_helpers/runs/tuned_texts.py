@@ -30,14 +30,12 @@ from kgss_helpers.methods.structured import CreditCounts
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.runs import kept_texts
 from kgss_helpers.text.documents import documents
-from kgss_helpers.text.schema import role_name
+from kgss_helpers.text.schema import PHRASE, role_name
 from kgss_helpers.text.sentences import verb
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PHRASE = "{role} in {subject}"
-"""As in `StructuredQuery`."""
 WORK, PART = Path("build") / "tuned_texts", 512
 RENEW = "`python -m kgss_helpers.runs.tuned_texts`"
 FILES = {TUNED: ADAPTER / "texts.npz", PACKAGED: kept_texts.FOLDER / "further_texts.npz"}

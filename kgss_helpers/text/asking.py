@@ -20,6 +20,7 @@ from kgss_helpers.films.wording import ASKED_ABOUT
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.text.documents import documents
 from kgss_helpers.text.rows import DESCRIPTION, SKILL, fact_key
+from kgss_helpers.text.schema import PHRASE
 
 ASKING = DATA / "asking"
 TABLES = {
@@ -29,8 +30,6 @@ TABLES = {
     "keyword_phrases": ("node_id", "name", "phrase"),
     "retellings": ("node_id", "text"),
 }
-PHRASE = "{role} in {subject}"
-"""How a role and a subject are put into words; what a question is to be understood as."""
 COLUMNS = ["anchor", "positive", "relation", "node_id", "other", "fact"]
 Row = tuple[str, str, str, str, str, str]
 

@@ -16,6 +16,8 @@ from kgss_helpers.graph import KnowledgeGraph
 
 SKILLED_FROM = 2
 """From so many projects of a subject on, in whatever roles, somebody knows about it where no genre says more."""
+PHRASE = "{role} in {subject}"
+"""How a role and a subject are put into words: what a question is understood as, and what counts are asked by."""
 PREPOSITIONS = ("of", "in", "on", "at", "for", "to", "with", "by", "from")
 
 

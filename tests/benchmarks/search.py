@@ -27,6 +27,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from random_space import random_space
+
 from kgss_helpers.compute import machine
 from kgss_helpers.files import write_whole
 from kgss_helpers.space import SemanticSpace
@@ -37,19 +39,6 @@ PATIENCE = 20.0
 """Seconds in which a contender answers as many of the questions as it can."""
 Search = Callable[[np.ndarray, int], list[int]]
 """A vector and how many are wanted; rows of the space."""
-
-
-def random_space(nodes: int, dimensions: int, share: float) -> SemanticSpace:
-    """Filled in pieces, so that the vectors need no second copy."""
-    rng = np.random.default_rng(0)
-    vectors = np.empty((nodes, dimensions), dtype=np.float32)
-    for start in range(0, nodes, 100_000):
-        piece = vectors[start : start + 100_000]
-        piece[:] = rng.standard_normal(piece.shape, dtype=np.float32)
-        piece /= np.linalg.norm(piece, axis=1, keepdims=True)
-    ids = np.array([str(number) for number in range(nodes)], dtype=object)
-    types = np.where(rng.random(nodes) < share, "wanted", "other").astype(object)
-    return SemanticSpace("random", ids, types, ids, vectors)
 
 
 def wanted_rows(space: SemanticSpace) -> np.ndarray:

@@ -21,23 +21,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from kgss_helpers.space import SemanticSpace
+from random_space import random_space
 
 AIM = 20.0
 """Milliseconds of a search over a million vectors with a filter of a tenth."""
-
-
-def random_space(nodes: int, dimensions: int, share: float) -> SemanticSpace:
-    """Random unit vectors, filled in pieces so that they need no second copy; a share of them of the type asked for."""
-    rng = np.random.default_rng(0)
-    vectors = np.empty((nodes, dimensions), dtype=np.float32)
-    for start in range(0, nodes, 100_000):
-        piece = vectors[start : start + 100_000]
-        piece[:] = rng.standard_normal(piece.shape, dtype=np.float32)
-        piece /= np.linalg.norm(piece, axis=1, keepdims=True)
-    ids = np.array([f"n{number}" for number in range(nodes)], dtype=object)
-    types = np.where(rng.random(nodes) < share, "wanted", "other").astype(object)
-    return SemanticSpace("random", ids, types, ids, vectors)
 
 
 def milliseconds(work: Callable[[np.ndarray], object], queries: np.ndarray) -> float:
