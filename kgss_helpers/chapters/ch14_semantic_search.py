@@ -73,6 +73,7 @@ SHORT = {
     "learned proximity, years too": "learned proximity",
     "MiniLM, documents, 2 hops of averaging": "SGC (2 hops of averaging)",
     "MiniLM, documents, Correct and Smooth": "Correct and Smooth",
+    "hybrid (learned router)": "one system, untuned reader",
     "hybrid (reciprocal ranks), tuned reader": "all believed alike",
     "hybrid, late interaction, tuned reader": "late interaction on top",
     SYSTEM: "one system (learned router)",
