@@ -14,7 +14,7 @@ import argparse
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 FOLDER = DATA / "results" / "tuned"
+SITTINGS = FOLDER / "exam"
+"""Each seed's results, question by question."""
 WORK = Path("build") / "tuned"
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RANK = 88
@@ -146,13 +148,19 @@ def methods(model: SentenceTransformer, said: str, *, bf16: bool = False) -> Ite
     yield fields
 
 
-def scores(model: SentenceTransformer, split: Split) -> pd.DataFrame:
-    """nDCG@10 by way (rows) and family (columns), computed in bfloat16 where that is faster."""
+def scores(model: SentenceTransformer, split: Split, keep: str = "") -> pd.DataFrame:
+    """nDCG@10 by way (rows) and family (columns), computed in bfloat16 where that is faster.
+
+    With a name to ``keep`` it under, each result is written to `SITTINGS` too, question by question.
+    """
     asked = [question for question in film_exam().questions if not question.variant]
     found = {}
     for method in methods(model, "this", bf16=True):
         result = sit(method, split=split, questions=asked)
-        found[method.name.replace("this, ", "").replace(", this reader", "")] = result.by_family()
+        way = method.name.replace("this, ", "").replace(", this reader", "")
+        found[way] = result.by_family()
+        if keep:
+            replace(result, method=f"{way}, {keep}").save(SITTINGS)
     return pd.DataFrame({way: {of: part.mean() for of, part in by.items()} for way, by in found.items()}).T
 
 
@@ -174,16 +182,24 @@ def _agreement(model: SentenceTransformer, pairs: pd.DataFrame) -> float:
 
 
 def measured(
-    path: Path, made: Iterator[tuple[dict[str, object], SentenceTransformer]], splits: Sequence[Split]
+    path: Path,
+    made: Iterator[tuple[dict[str, object], SentenceTransformer]],
+    splits: Sequence[Split],
+    *,
+    keep: bool = False,
 ) -> None:
-    """Writes one table: for each model its families by way, and general similarity; goes on after what is there."""
+    """Writes one table: for each model its families by way, and general similarity; goes on after what is there.
+
+    With ``keep``, what each scored question by question is kept too, by what tells the models apart.
+    """
     done = pd.read_csv(path) if path.is_file() else pd.DataFrame()
     for about, model in made:
         for split in splits:
             wanted = {**about, "split": split}
             if len(done) and (done[list(wanted)].astype(str) == pd.Series(wanted).astype(str)).all(axis=1).any():
                 continue
-            table = scores(model, split).rename_axis("way").reset_index()
+            kept_as = ", ".join(f"{name} {value}" for name, value in about.items()) if keep else ""
+            table = scores(model, split, kept_as).rename_axis("way").reset_index()
             general = general_similarity(model) if split == "validation" else {}
             rows = table.assign(**wanted, **general)
             done = pd.concat([done, rows[[*wanted, *rows.columns.drop(list(wanted))]]], ignore_index=True)
@@ -249,6 +265,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         FOLDER / f"{which}-seeds.csv",
         (({"seed": seed}, mixed(base, model, scale)) for seed, model in trained.items()),
         get_args(Split),
+        keep=options.model == PACKAGED,
     )
     return 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from kgss_helpers.text.rows import DESCRIPTION, fact_key, facts_of
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+Control = Literal["graph", "margin", "none"]
+BELOW = 0.95
+"""A candidate within a margin has no more than this share of the positive's cosine."""
 LOOKED_AT = 100
 """So many of the most similar facts are looked at before a row is given up."""
 
@@ -81,11 +84,14 @@ def mined_negatives(
     among: pd.DataFrame | None = None,
     count: int = 1,
     skip: int = 0,
+    control: Control = "graph",
 ) -> pd.DataFrame:
     """Adds what the model itself takes for true: the most similar positives of other rows, if the graph denies them.
 
     After Xiong et al. (2021), with the graph in the place of a margin (Qu et al. 2021 ask a cross-encoder). Candidates
-    are positives of the same relation told from the same end, so that form and length give nothing away.
+    are positives of the same relation told from the same end, so that form and length give nothing away. Two other
+    controls are there to be compared: a ``"margin"`` takes no candidate whose cosine is above `BELOW` of the positive's
+    (Moreira et al. 2024), and ``"none"`` takes all but the row's own fact.
 
     Args:
         rows: As `training_rows` makes them.
@@ -94,28 +100,33 @@ def mined_negatives(
         among: Rows whose positives are candidates; ``rows`` themselves if not given.
         count: Negatives a row.
         skip: Leaves out so many of the most similar ones.
+        control: What keeps true facts out.
 
     Returns:
         The rows for which enough was found, with the columns ``negative_1``, ``negative_fact_1`` and so on.
     """
     from sentence_transformers.util import semantic_search
 
-    true, kinds = facts_of(graph), graph.nodes.set_index("node_id")["node_type"]
-    among = rows if among is None else among
+    true = facts_of(graph) if control == "graph" else defaultdict(set)
+    kinds, among = graph.nodes.set_index("node_id")["node_type"], rows if among is None else among
     pools = dict(list(among.groupby([among["relation"], among["node_id"].map(kinds)], sort=False)))
     parts = []
     for of_a_kind, part in rows.groupby([rows["relation"], rows["node_id"].map(kinds)], sort=False):
         pool = pools.get(of_a_kind, among.head(0)).drop_duplicates("positive")
         texts, facts = pool["positive"].to_numpy(), pool["fact"].to_numpy()
         anchors = part["anchor"].unique()
-        hits = semantic_search(
-            encode(model, anchors, bf16=True), encode(model, texts, bf16=True), top_k=min(LOOKED_AT, len(texts))
-        )
-        near = {anchor: [hit["corpus_id"] for hit in found] for anchor, found in zip(anchors, hits, strict=True)}
+        of_anchors = encode(model, anchors, bf16=True)
+        hits = semantic_search(of_anchors, encode(model, texts, bf16=True), top_k=min(LOOKED_AT, len(texts)))
+        near = dict(zip(anchors, hits, strict=True))
+        limits = np.full(len(part), np.inf)
+        if control == "margin":
+            of_rows = of_anchors[pd.Index(anchors).get_indexer(part["anchor"])]
+            limits = BELOW * (of_rows * encode(model, part["positive"].tolist(), bf16=True)).sum(axis=1)
         chosen = [
-            _first((place for place in near[anchor] if facts[place] not in true[here] and facts[place] != fact),
+            _first((hit["corpus_id"] for hit in near[anchor] if hit["score"] <= limit
+                    and facts[hit["corpus_id"]] not in true[here] and facts[hit["corpus_id"]] != fact),
                    count, skip=skip)
-            for anchor, here, fact in zip(part["anchor"], part["node_id"], part["fact"], strict=True)
+            for anchor, here, fact, limit in zip(part["anchor"], part["node_id"], part["fact"], limits, strict=True)
         ]  # fmt: skip
         parts.append(_with_columns(part, chosen, texts, facts, count))
     return pd.concat(parts).sort_index()
