@@ -117,11 +117,25 @@ def test_a_run_leaves_what_the_notebooks_need(command: list[str], tmp_path: Path
     said = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in said[:4]] == [f"epoch {n}" for n in range(4)]
     assert said[4] == f"Kept in {tmp_path}: model, history.csv, exam.csv, epochs.npz, config.json"
-    assert said[5].startswith(
-        "To have it shown by the notebooks, copy config.json, history.csv, exam.csv and epochs.npz"
-    )
+    assert said[5] == "To have it shown by the notebooks, repeat the command with --resume --record"
     fine_tuning.main([*command, str(tmp_path), "--resume"])
     assert capsys.readouterr().out.startswith(f"The run in {tmp_path} is finished, all")
+
+
+def test_a_run_is_recorded_when_asked_for(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    recorded = tmp_path / "recorded"
+    monkeypatch.setattr(fine_tuning, "RECORDED", recorded)
+    assert fine_tuning.main([*command, str(tmp_path / "run")]) == 0
+    assert not recorded.exists()
+    assert fine_tuning.main([*command, str(tmp_path / "run"), "--resume", "--record"]) == 0
+    assert {path.name for path in recorded.iterdir()} == set(fine_tuning.SHOWN)
+    for name in fine_tuning.SHOWN:
+        assert (recorded / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+    with pytest.raises(SystemExit):
+        fine_tuning.main([*command, str(tmp_path / "run"), "--resume", "--record", "--no-spaces"])
+    assert "--no-spaces" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from kgss_helpers.files import DATA, slug, write_whole
 from kgss_helpers.methods.encoder import embed
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.question import Split
+from kgss_helpers.runs.records import digest
 from kgss_helpers.space import SemanticSpace, unit_rows
 from kgss_helpers.text.rows import SKILL, training_rows
 from kgss_helpers.training import sbert
@@ -120,7 +121,8 @@ def run(name: str, setting: Setting, folder: Path | str = RESULTS) -> dict[str, 
     shorter = [shortened(space, length) for length in sbert.LENGTHS[1:]] if name in SHORTENED else []
     for sitter, split in itertools.product([space, *shorter], get_args(Split)):
         exam.sit(sitter, split=split, questions=asked, edition=RUNS_EDITION).save(Path(folder) / SCORES)
-    about = {"name": name, "edition": RUNS_EDITION, **asdict(setting), **cost, **machine(model.device, bf16=True)}
+    about = {"name": name, "edition": RUNS_EDITION, "data": digest(), **asdict(setting), **cost}
+    about |= machine(model.device, bf16=True)
     write_whole(Path(folder) / f"{slug(name)}.json", json.dumps(about) + "\n")
     return cost
 
@@ -150,12 +152,12 @@ def shortened(space: SemanticSpace, length: int) -> SemanticSpace:
 
 
 def done(name: str, setting: Setting, folder: Path) -> bool:
-    """Whether this very setting has been run already."""
+    """Whether this very setting has been run already, on the data as they are."""
     try:
         kept = json.loads((folder / f"{slug(name)}.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
-    return {"name": name, "edition": RUNS_EDITION, **asdict(setting)}.items() <= kept.items()
+    return {"name": name, "edition": RUNS_EDITION, "data": digest(), **asdict(setting)}.items() <= kept.items()
 
 
 def chosen(rows: pd.DataFrame, setting: Setting) -> pd.DataFrame:

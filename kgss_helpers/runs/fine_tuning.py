@@ -4,7 +4,7 @@ python -m kgss_helpers.runs.fine_tuning --output build/sbert
 torchrun --nproc-per-node 2 -m kgss_helpers.runs.fine_tuning --output build/sbert
 
 Besides what ``kgss_helpers.training.sbert`` leaves, the output folder holds ``spaces``, one after every epoch, and at
-its end ``exam.csv`` and ``epochs.npz``.
+its end ``exam.csv`` and ``epochs.npz``. With ``--record`` the notebooks show this run from then on.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 SCORES, SPACES = "exam.csv", "spaces"
+SHOWN = (CONFIG, HISTORY, SCORES, EPOCHS)
+"""What the notebooks read."""
 
 
 class Recording:
@@ -73,10 +75,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = parser("kgss_helpers.runs.fine_tuning", __doc__.split("\n")[0])
     help_ = "only train: embed nothing and sit no exam"
     command.add_argument("--no-spaces", dest="spaces", action="store_false", default=True, help=help_)
+    command.add_argument("--record", action="store_true", help="have the notebooks show this run")
     options = command.parse_args(argv)
+    record = vars(options).pop("record")  # what is learned does not depend on it, so it names no other run
+    if record and not options.spaces:
+        command.error("--record needs the spaces that --no-spaces leaves out")
     status = run(command, options, Recording(options) if options.spaces else None)
     if status == 0 and options.spaces and is_first_process():
-        print(f"To have it shown by the notebooks, copy {CONFIG}, {HISTORY}, {SCORES} and {EPOCHS} to {RECORDED}")
+        if record:
+            for name in SHOWN:
+                write_whole(RECORDED / name, (options.output / name).read_bytes())
+            print(f"The notebooks show it from now on: {', '.join(SHOWN)} are in {RECORDED}")
+        else:
+            print("To have it shown by the notebooks, repeat the command with --resume --record")
     return status
 
 

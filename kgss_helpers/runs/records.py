@@ -1,10 +1,11 @@
-"""Reading what a run kept as JSON or CSV: nothing in it is believed before every value was looked at.
+"""What recorded runs depend on, and reading what they kept: nothing is believed before every value was looked at.
 
 What is damaged is refused by the name of the file, with what is wrong and the command that makes it anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.files import require_file
+from kgss_helpers.files import DATA, require_file
 
 SHARE, COUNT, ANY = (0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
 """Between what numbers may lie; none is NaN or infinite."""
+SOURCES = ("films.jsonl", "people.csv", "exam/*", "asking/*")
+"""Files of `DATA` that what is recorded depends on."""
 
 
 @contextmanager
@@ -94,3 +97,12 @@ def _require(possible: pd.Series, column: pd.Series) -> None:
         value = column.iloc[row]
         value = value.item() if isinstance(value, np.generic) else value
         raise ValueError(f"row {row + 1}: {column.name} is {value!r}")
+
+
+def digest(folder: Path = DATA) -> str:
+    """SHA-256 of all files that the recorded runs learn from or are examined with; it names the state of the data."""
+    found = hashlib.sha256()
+    for path in sorted(path for source in SOURCES for path in folder.glob(source) if path.is_file()):
+        found.update(path.relative_to(folder).as_posix().encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
