@@ -17,7 +17,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from kgss_helpers.chapters.ch12_figures import epoch_title, label_sides, last_name, people_map
-from kgss_helpers.exam.films import RUNS_EDITION, film_exam
+from kgss_helpers.exam.films import film_exam
 from kgss_helpers.files import shortened
 from kgss_helpers.films.roles import HAS_GENRE, SKILLS
 from kgss_helpers.films.skills import skill_counts
@@ -120,7 +120,7 @@ def right_answers(graph: KnowledgeGraph, text: str, *, seen: KnowledgeGraph | No
         return _by_rule(graph, RULES[text])
     if named:
         return _joined(graph, named, seen)
-    asked = next((question for question in film_exam(edition=RUNS_EDITION).questions if question.text == text), None)
+    asked = next((question for question in film_exam().questions if question.text == text), None)
     return dict.fromkeys(asked.relevant, "right in the exam") if asked else {}
 
 
@@ -402,7 +402,7 @@ class EpochSearch(ipw.VBox):
     def __init__(self, epochs: Epochs, graph: KnowledgeGraph, seen: KnowledgeGraph) -> None:
         self.epochs, self.graph, self.seen = epochs, graph, seen
         self.asked = {"retrieval test": list(RETRIEVAL), "skills": list(SKILLS.values())}
-        for question in film_exam(edition=RUNS_EDITION).questions:
+        for question in film_exam().questions:
             if not question.anchor and not question.exclude:
                 self.asked.setdefault(f"exam: {question.family}", []).append(question.text)
         self.asked = {kind: [text for text in texts if text in epochs[0].texts] for kind, texts in self.asked.items()}

@@ -23,7 +23,7 @@ from datasets import Dataset
 
 from kgss_helpers import exam
 from kgss_helpers.compute import machine
-from kgss_helpers.exam.films import RUNS_EDITION
+from kgss_helpers.exam.results import EDITION
 from kgss_helpers.files import DATA, slug, write_whole
 from kgss_helpers.methods.encoder import embed
 from kgss_helpers.methods.pretrained import load_pretrained
@@ -114,14 +114,14 @@ def run(name: str, setting: Setting, folder: Path | str = RESULTS) -> dict[str, 
     """Trains, sits both halves of the exam with documents, and keeps scores and cost as JSON."""
     model = load_pretrained()
     cost = train(model, setting) if setting.rows else {"rows": 0, "taken": 0, "seconds": 0}
-    the_exam = exam.film_exam(edition=RUNS_EDITION)
+    the_exam = exam.film_exam()
     asked = [question for question in the_exam.questions if not question.variant]
     texts = the_exam.texts("skills")
     space = embed(model, the_exam.newcomer_graph, texts, [question.text for question in asked], name=name, bf16=True)
     shorter = [shortened(space, length) for length in sbert.LENGTHS[1:]] if name in SHORTENED else []
     for sitter, split in itertools.product([space, *shorter], get_args(Split)):
-        exam.sit(sitter, split=split, questions=asked, edition=RUNS_EDITION).save(Path(folder) / SCORES)
-    about = {"name": name, "edition": RUNS_EDITION, "data": digest(), **asdict(setting), **cost}
+        exam.sit(sitter, split=split, questions=asked).save(Path(folder) / SCORES)
+    about = {"name": name, "edition": EDITION, "data": digest(), **asdict(setting), **cost}
     about |= machine(model.device, bf16=True)
     write_whole(Path(folder) / f"{slug(name)}.json", json.dumps(about) + "\n")
     return cost
@@ -130,7 +130,7 @@ def run(name: str, setting: Setting, folder: Path | str = RESULTS) -> dict[str, 
 def train(model: SentenceTransformer, setting: Setting) -> dict[str, float]:
     """Trains the model in place; returns rows, the steps taken, and seconds, mining included."""
     started = time.perf_counter()
-    graph = exam.training_graph(edition=RUNS_EDITION)
+    graph = exam.training_graph()
     rows = chosen(training_rows(graph, "either", seed=setting.seed), setting)
     if setting.negatives:
         more = {"model": model} if setting.negatives.startswith("mined") else {"seed": setting.seed}
@@ -157,7 +157,7 @@ def done(name: str, setting: Setting, folder: Path) -> bool:
         kept = json.loads((folder / f"{slug(name)}.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
-    return {"name": name, "edition": RUNS_EDITION, "data": digest(), **asdict(setting)}.items() <= kept.items()
+    return {"name": name, "edition": EDITION, "data": digest(), **asdict(setting)}.items() <= kept.items()
 
 
 def chosen(rows: pd.DataFrame, setting: Setting) -> pd.DataFrame:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from kgss_helpers.exam import film_exam, sit
-from kgss_helpers.exam.films import RUNS_EDITION
 from kgss_helpers.exam.results import ExamResult
 from kgss_helpers.files import DATA, write_whole
 from kgss_helpers.films.roles import SKILLS
@@ -49,7 +48,7 @@ RETRIEVAL = (
 
 def questions_kept() -> list[str]:
     """Every text whose vector is kept: skills, the questions of the retrieval test, the exam's."""
-    asked = [question.text for question in film_exam(edition=RUNS_EDITION).questions]
+    asked = [question.text for question in film_exam().questions]
     return list(dict.fromkeys([*SKILLS.values(), *RETRIEVAL, *asked]))
 
 
@@ -60,7 +59,7 @@ def space_name(epoch: int) -> str:
 
 def sat(space: SemanticSpace, split: Split) -> ExamResult:
     """What a space of a recorded training scored in the film exam, without joining the session's table."""
-    return sit(space, split=split, questions=film_exam(RUNS_EDITION).questions, edition=RUNS_EDITION)
+    return sit(space, split=split, questions=film_exam().questions)
 
 
 class EpochRecorder:
@@ -75,7 +74,7 @@ class EpochRecorder:
     """
 
     def __init__(self, folder: Path | str, style: Style = "name", *, bf16: bool = True) -> None:
-        self.folder, self.bf16, the_exam = Path(folder), bf16, film_exam(RUNS_EDITION)
+        self.folder, self.bf16, the_exam = Path(folder), bf16, film_exam()
         self.graph, self.texts, self.questions = the_exam.newcomer_graph, the_exam.texts(style), questions_kept()
 
     def __call__(self, model: SentenceTransformer, epoch: int) -> dict[str, float]:

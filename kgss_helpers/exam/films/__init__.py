@@ -34,8 +34,6 @@ FAMILIES: tuple[Family, ...] = get_args(Family)
 HEADLINE: Family = "other words"
 """The family that the table is sorted by: what somebody meets who asks in words of their own."""
 QUESTIONS = by_hand.FOLDER / "questions.jsonl"
-RUNS_EDITION = 1
-"""Of the recorded trainings and their notebooks, until they are renewed on the second one."""
 RESULTS = {1: DATA / "results" / "first_edition" / "exam", 2: DATA / "results" / "exam"}
 _SAT: dict[tuple[int, str, str], ExamResult] = {}
 """What sat the film exam in this session, by edition, method and split."""

@@ -19,6 +19,7 @@ import torch
 
 from kgss_helpers import exam
 from kgss_helpers.compute import is_first_process, machine, pick_device, processes
+from kgss_helpers.exam.results import EDITION
 from kgss_helpers.files import write_whole
 from kgss_helpers.methods.pretrained import PACKAGED, load_pretrained
 from kgss_helpers.text.rows import training_rows
@@ -90,7 +91,7 @@ def _run(options: argparse.Namespace, extras: Extras | None) -> int:
     if held and not options.resume and is_first_process():
         raise RunFolderError(f"{folder} holds a run already ({held}): pass --resume or another --output")
     complete = all((folder / name).exists() for name in written)
-    rows = training_rows(exam.training_graph(edition=exam.films.RUNS_EDITION), options.rows, seed=options.seed)
+    rows = training_rows(exam.training_graph(), options.rows, seed=options.seed)
     settings = {key: value for key, value in vars(options).items() if key not in MAY_CHANGE}
     trained = train_sbert(
         load_pretrained(options.model, device=pick_device(options.device)), rows[["anchor", "positive"]],
@@ -113,7 +114,7 @@ def _run(options: argparse.Namespace, extras: Extras | None) -> int:
                 extras.keep()
             config = settings | {"device": options.device, "bf16": options.bf16, "processes": processes()}
             config |= {"rows_an_epoch": len(rows), "minutes": round(trained.seconds / 60, 1)}
-            config |= {"edition": exam.films.RUNS_EDITION}
+            config |= {"edition": EDITION}
             config |= machine(trained.model.device, bf16=options.bf16)
             write_whole(folder / CONFIG, json.dumps(config, indent=2) + "\n")
             print(f"Kept in {folder}: {', '.join(written)}")
