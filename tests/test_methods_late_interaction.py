@@ -52,6 +52,26 @@ def test_tokens_are_unit_vectors_in_context_and_the_frame_is_left_out() -> None:
     assert max_sim(bank[1:2], river[1:2]) < 0.95
 
 
+def test_only_the_latest_texts_are_remembered() -> None:
+    tokens = TokenVectors(load_pretrained(device="cpu"), most=2)
+    first = tokens(["the bank of a river", "a loan", "a fish"])
+    assert len(first) == 3
+    again, last = tokens(["a loan", "a fish"])
+    assert again is first[1]
+    assert last is first[2]
+    assert tokens(["the bank of a river"])[0] is not first[0]
+
+
+def test_texts_of_a_graph_are_written_once_and_anew_for_another() -> None:
+    method, graph, other = reranker(depth=3), tiny_graph(), tiny_graph()
+    method.score([question(text="film 2")], graph)
+    written = method._texts
+    method.score([question(text="film 1")], graph)
+    assert method._texts is written
+    method.score([question(text="film 1")], other)
+    assert method._texts is not written
+
+
 def test_candidates_are_put_in_order_and_stay_before_all_others() -> None:
     scores = reranker(depth=3, share=1.0).score([question(text="film 2")], tiny_graph())[0]
     assert np.argsort(-scores[:6]).tolist()[0] == 2

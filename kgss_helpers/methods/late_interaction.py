@@ -28,10 +28,11 @@ class TokenVectors:
     Args:
         model: A sentence transformer.
         batch_size: Texts at a time.
+        most: So many texts are remembered, the latest; all, if not given. A text takes some fifty kilobytes.
     """
 
-    def __init__(self, model: SentenceTransformer, *, batch_size: int = 64) -> None:
-        self.model, self.batch_size = model, batch_size
+    def __init__(self, model: SentenceTransformer, *, batch_size: int = 64, most: int | None = None) -> None:
+        self.model, self.batch_size, self.most = model, batch_size, most
         self._kept: dict[str, np.ndarray] = {}
 
     def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
@@ -44,7 +45,10 @@ class TokenVectors:
             for text, vectors in zip(new, found, strict=True):
                 tokens = vectors.float().cpu().numpy()
                 self._kept[text] = unit_rows(tokens[1:-1] if len(tokens) > 2 else tokens).astype(np.float16)
-        return [self._kept[text] for text in texts]
+        wanted = [self._kept[text] for text in texts]
+        for text in list(self._kept)[: max(len(self._kept) - self.most, 0)] if self.most is not None else ():
+            del self._kept[text]
+        return wanted
 
 
 def max_sim(question: np.ndarray, text: np.ndarray) -> float:
@@ -73,6 +77,7 @@ class LateInteraction:
         describes: Says whether a question describes what it looks for; others, which name somebody, are left. All
             describe, if not given.
         share: Of the likeness in the new score; the rest is the other method's score, both scaled from 0 to 1.
+        most: So many texts are remembered word by word, the latest; all, if not given.
         name: The row in the exam's table.
     """
 
@@ -86,19 +91,22 @@ class LateInteraction:
         node_types: Sequence[str] | None = None,
         describes: Callable[[Asked], bool] | None = None,
         share: float = 0.5,
+        most: int | None = None,
         name: str = "",
     ) -> None:
         if not 0 <= share <= 1 or depth < 1:
             raise ValueError(f"share must lie between 0 and 1 and depth not below 1, found {share} and {depth}")
-        self.first, self.tokens, self.fields = first, TokenVectors(model), tuple(fields)
+        self.first, self.tokens, self.fields = first, TokenVectors(model, most=most), tuple(fields)
         self.depth, self.share, self.node_types, self.describes = depth, share, node_types, describes
         self.name = name or f"{first.name}, late interaction"
         self.sees = f"texts of nodes, word by word: {', '.join(self.fields)}"
+        self._of: KnowledgeGraph | None = None
+        self._texts: list[list[str]] = []
 
     def score(self, questions: Sequence[Asked], graph: KnowledgeGraph) -> np.ndarray:
         """Shape (questions, nodes); what is not among the candidates keeps its order behind them."""
         scores = np.array(scores_of(self.first, questions, graph))
-        texts = [field_texts(graph, field) for field in self.fields]
+        texts = self._texts_of(graph)
         types = graph.nodes["node_type"].to_numpy()
         for row, question in enumerate(questions):
             if not self._is_for(question):
@@ -110,6 +118,12 @@ class LateInteraction:
                                                     scores[row, found])  # fmt: skip
         return scores
 
+    def _texts_of(self, graph: KnowledgeGraph) -> list[list[str]]:
+        """Each field's texts, written once for a graph: whoever asks one question after the other need not wait."""
+        if self._of is not graph:
+            self._of, self._texts = graph, [field_texts(graph, field) for field in self.fields]
+        return self._texts
+
     def _is_for(self, question: Asked) -> bool:
         if question.anchor or (self.node_types is not None and question.node_type not in self.node_types):
             return False
@@ -117,8 +131,8 @@ class LateInteraction:
 
     def _in_order(self, asked: str, texts: list[list[str]], before: np.ndarray) -> np.ndarray:
         """New scores of the candidates, all above the last one's old score."""
-        words = self.tokens([asked])[0]
-        likeness = np.array([sum(max_sim(words, one) for one in self.tokens(some)) for some in texts])
+        words, *vectors = self.tokens([asked, *(text for some in texts for text in some)])
+        likeness = np.reshape([max_sim(words, one) for one in vectors], (len(texts), -1)).sum(axis=1)
         mixed = self.share * _scaled(likeness) + (1 - self.share) * _scaled(before)
         return before.min() + 1e-6 + mixed
 
