@@ -113,7 +113,7 @@ SHORTENED = ("untuned", "both directions", "both directions, nested")
 def run(name: str, setting: Setting, folder: Path | str = RESULTS) -> dict[str, float]:
     """Trains, sits both halves of the exam with documents, and keeps scores and cost as JSON."""
     model = load_pretrained()
-    cost = train(model, setting) if setting.rows else {"rows": 0, "taken": 0, "seconds": 0}
+    cost = train(model, setting) if setting.rows else {"found": 0, "taken": 0, "seconds": 0}
     the_exam = exam.film_exam()
     asked = [question for question in the_exam.questions if not question.variant]
     texts = the_exam.texts("skills")
@@ -128,7 +128,7 @@ def run(name: str, setting: Setting, folder: Path | str = RESULTS) -> dict[str, 
 
 
 def train(model: SentenceTransformer, setting: Setting) -> dict[str, float]:
-    """Trains the model in place; returns rows, the steps taken, and seconds, mining included."""
+    """Trains the model in place; returns the rows found, the steps taken, and seconds, mining included."""
     started = time.perf_counter()
     graph = exam.training_graph()
     rows = chosen(training_rows(graph, "either", seed=setting.seed), setting)
@@ -141,7 +141,7 @@ def train(model: SentenceTransformer, setting: Setting) -> dict[str, float]:
         max_steps=setting.steps or -1, batch_size=setting.batch_size, seed=setting.seed,
         learning_rate=setting.learning_rate * (setting.batch_size / 128) ** 0.5,
     )  # fmt: skip
-    return {"rows": len(rows), "taken": trained.steps, "seconds": round(time.perf_counter() - started)}
+    return {"found": len(rows), "taken": trained.steps, "seconds": round(time.perf_counter() - started)}
 
 
 def shortened(space: SemanticSpace, length: int) -> SemanticSpace:
