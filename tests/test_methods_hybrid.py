@@ -250,6 +250,12 @@ def test_the_next_edges_of_another_graph_keep_to_their_nodes() -> None:
 
     graph = film_graph()
     shuffled = KnowledgeGraph(graph.nodes.iloc[::-1], graph.edges, name="shuffled")
-    table = Foreseen(Seer(), graph).next_in(shuffled, "Director").toarray()
+    foreseen = Foreseen(Seer(), graph)
+    table = foreseen.next_in(shuffled, "Director").toarray()
     assert table[shuffled.position("p1"), shuffled.position("f4")] == pytest.approx(1)
     assert table.sum() == pytest.approx(2)  # of the two with two films each
+    kept = foreseen.next
+    foreseen.forget()
+    foreseen.forget()
+    assert foreseen.next is not kept
+    assert np.array_equal(foreseen.next_in(shuffled, "Director").toarray(), table)

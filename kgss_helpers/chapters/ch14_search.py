@@ -15,6 +15,7 @@ from kgss_helpers.exam.films import training_graph
 from kgss_helpers.methods.fields import Fields
 from kgss_helpers.methods.fusion import LARGEST, Router
 from kgss_helpers.methods.hybrid import HybridSearch
+from kgss_helpers.methods.late_interaction import LateInteraction
 from kgss_helpers.methods.pretrained import TUNED
 from kgss_helpers.methods.single_source import SingleSource
 from kgss_helpers.methods.understanding import INTENTS
@@ -33,7 +34,10 @@ SINGLE = {
     "walks": "PageRank",
 }
 """What stands on a button → the source of evidence behind it."""
-EVERYTHING, VECTORS = "everything", "vectors"
+EVERYTHING, VECTORS, WORDS = "everything", "vectors", "word by word"
+DEPTH, REMEMBERED = 20, 200
+"""Word by word, so many films are compared with a question: they are read while somebody waits. Of so many texts the
+words stay remembered; they take some ten megabytes."""
 
 
 @cache
@@ -47,15 +51,22 @@ def film_system(reader: str = READER) -> HybridSearch:
         vectors.model, training_graph(), router=load_router(reader), predictor=foresees, attribute=ATTRIBUTE,
         vectors=vectors,
     )  # fmt: skip
-    return system.fit()
+    evidence = system.fit().prepare(system.graph).evidence
+    if evidence.foreseen is not None and evidence.counted_next.nnz:  # counted now, so the edges have done their work
+        evidence.foreseen.forget()
+    return system
 
 
 def film_finder(system: HybridSearch | None = None) -> Search:
-    """All that answers in the search view: the system, its reader's vectors of documents, and three single sources."""
+    """All that answers in the search view: the system, alone and with films put in order word by word; single ideas."""
     system = system or film_system()
     documents = Fields(system.vectors.model, ("skills",), name=VECTORS)
     documents.vectors = system.vectors
-    methods = {EVERYTHING: system, VECTORS: documents}
+    words = LateInteraction(
+        system, system.vectors.model, node_types=("project",), describes=system.describes, depth=DEPTH,
+        most=REMEMBERED, name=WORDS,
+    )  # fmt: skip
+    methods = {EVERYTHING: system, WORDS: words, VECTORS: documents}
     methods |= {name: SingleSource(system, source) for name, source in SINGLE.items()}
     return Search(
         system.graph, methods, why=lambda question, node_id: system.explain(question, node_id).why,

@@ -72,6 +72,10 @@ class Foreseen:
         """By relation, where everybody's next edge will end (`next_edges`)."""
         return next_edges(self.predictor, self.graph, CreditCounts.of(self.graph).roles)
 
+    def forget(self) -> None:
+        """Gives the next edges back, a hundred megabytes; they are computed anew if another graph asks for them."""
+        self.__dict__.pop("next", None)
+
     def columns_in(self, graph: KnowledgeGraph) -> tuple[np.ndarray, np.ndarray]:
         """Positions in another graph of the nodes that are known, and their positions here."""
         found = self.row.reindex(graph.nodes["node_id"]).to_numpy()
