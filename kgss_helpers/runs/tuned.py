@@ -2,6 +2,8 @@
 
 python -m kgss_helpers.runs.tuned                                    # three seeds, and the adapter of the first
 python -m kgss_helpers.runs.tuned --model FOLDER --name mpnet --seeds 0  # another base, to be measured alone
+python -m kgss_helpers.runs.tuned --model FOLDER --name mpnet --untuned  # that base as it is: rows and no training
+python -m kgss_helpers.runs.tuned --averaged                         # two rows of the first seed's weights, halfway
 
 A run that was cut off goes on when the command is repeated: trainings from their checkpoints, measurements from what is
 written already. What is chosen (the share of the difference between base and tuned weights, the rank) is chosen on
@@ -51,6 +53,10 @@ SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RANK = 88
 """As many as eight megabytes hold."""
 RANKS = (8, 16, 32, 64, RANK)
+AVERAGED, HALFWAY = "averaged weights", 0.5
+"""The rows of a model midway between base and tuned, and the share of the difference that it has."""
+DENSE = ("documents", "descriptions and documents")
+"""The ways of these rows: where meaning alone answers, and what was forgotten shows."""
 WORD_PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}
 SENTENCES = "film sentences"
 
@@ -220,10 +226,12 @@ def film_families() -> list[str]:
     return list(dict.fromkeys(question.family for question in film_exam().questions))
 
 
-def record(model: SentenceTransformer, said: str) -> list[ExamResult]:
-    """Sits both halves of the exam in all ways, in float32, and keeps the rows."""
-    kept = []
+def record(model: SentenceTransformer, said: str, ways: Sequence[str] = ()) -> list[ExamResult]:
+    """Sits both halves of the exam in all ways, or in these alone, in float32, and keeps the rows."""
+    kept, wanted = [], [f"{said}, {way}" for way in ways]
     for method in methods(model, said):
+        if wanted and method.name not in wanted:
+            continue
         for split in get_args(Split):
             result = sit(method, split=split)
             result.save(RESULTS[EDITION])
@@ -241,14 +249,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=int, default=Recipe.batch_size)
     parser.add_argument("--graph-rows", type=int, default=Recipe.graph_rows)
     parser.add_argument("--work", type=Path, default=WORK, help="where models and checkpoints lie (%(default)s)")
+    parser.add_argument("--averaged", action="store_true", help=f"only the rows of {AVERAGED!r}, from the first seed")
+    parser.add_argument("--untuned", action="store_true", help="only the rows of the base itself, under that name")
     options = parser.parse_args(argv)
     base, which = load_pretrained(options.model), slug(options.name)
+    if options.untuned:
+        record(base, options.name)
+        return 0
     trained: dict[int, SentenceTransformer] = {}
-    for seed in options.seeds:
+    for seed in options.seeds[:1] if options.averaged else options.seeds:
         recipe = Recipe(seed=seed, batch_size=options.batch_size, graph_rows=options.graph_rows)
         trained[seed], about = train(options.model, recipe, options.work / f"{which}-{seed}")
         write_whole(FOLDER / f"{which}-seed-{seed}.json", json.dumps(about, indent=2) + "\n")
     first = trained[options.seeds[0]]
+    if options.averaged:
+        record(mixed(base, first, HALFWAY), AVERAGED, DENSE)
+        return 0
     measured(
         FOLDER / f"{which}-mixture.csv",
         (({"scale": scale}, mixed(base, first, scale)) for scale in SCALES),
@@ -258,6 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.model == PACKAGED:
         ship(base, first, scale, about={"scale": scale, "rank": RANK, "base": PACKAGED, "edition": EDITION})
         record(load_pretrained("tuned"), options.name)
+        record(mixed(base, first, HALFWAY), AVERAGED, DENSE)
     else:
         record(base, f"{options.name}, untuned")
         record(mixed(base, first, scale), f"{options.name}, tuned")
