@@ -204,7 +204,7 @@ UNNAMED = {
     "ch10_figures.architectures", "ch10_figures.foundation_and_expert", "ch10_figures.inside_the_model",
     "ch10_sentence_transformers.by_score", "ch10_sentence_transformers.matrices",
     "ch12_figures.affinity_panels", "ch12_figures.reliability_diagram", "ch12_figures.skill_lines",
-    "loss_view.LossCurve",
+    "ch13_recipes.lines", "loss_view.LossCurve",
 }  # fmt: skip
 """Their labels are our own: methods, measures, skills, steps, words of the notebook."""
 ELSEWHERE = {

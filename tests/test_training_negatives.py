@@ -6,9 +6,10 @@ import pytest
 
 from kgss_helpers import exam
 from kgss_helpers.graph import KnowledgeGraph
+from kgss_helpers.methods.encoder import encode
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.text.rows import facts_of, training_rows
-from kgss_helpers.training.negatives import described, drawn_negatives, for_training, mined_negatives
+from kgss_helpers.training.negatives import BELOW, described, drawn_negatives, for_training, mined_negatives
 from kgss_helpers.training.sbert import train_sbert
 
 
@@ -59,6 +60,30 @@ def test_mined_negatives_are_like_the_positive_and_false(graph: KnowledgeGraph, 
         for fact in (row.negative_fact_1, row.negative_fact_2):
             assert fact not in true[row.node_id]
             assert fact.split(" ")[0] == row.fact.split(" ")[0]
+
+
+def test_a_margin_keeps_candidates_below_the_positive(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
+    model = load_pretrained(device="cpu")
+    some = rows.head(200)
+    free = mined_negatives(some, graph, model, control="none")
+    held = mined_negatives(some, graph, model, control="margin")
+    assert 0 < len(held) <= len(free)
+    anchors, positives, negatives = (
+        encode(model, held[name].tolist()) for name in ("anchor", "positive", "negative_1")
+    )
+    right, wrong = ((anchors * texts).sum(axis=1) for texts in (positives, negatives))
+    assert (wrong <= BELOW * right + 0.02).all()  # mining may compute in bfloat16
+
+
+def test_without_control_true_facts_are_mined_and_never_the_rows_own(graph: KnowledgeGraph, rows: pd.DataFrame) -> None:
+    true, model = facts_of(graph), load_pretrained(device="cpu")
+    held_true = {}
+    for control in ("none", "margin", "graph"):
+        found = mined_negatives(rows.head(200), graph, model, control=control)
+        assert (found["negative_fact_1"] != found["fact"]).all()
+        pairs = zip(found["node_id"], found["negative_fact_1"], strict=True)
+        held_true[control] = sum(fact in true[node_id] for node_id, fact in pairs)
+    assert held_true["none"] > held_true["graph"] == 0
 
 
 def test_mining_for_one_row_among_many_finds_what_mining_for_all_finds(

@@ -1,7 +1,8 @@
-"""For notebook 13: a fact beside a negative of each kind, and gains drawn about zero."""
+"""For notebook 13: a fact beside a negative of each kind, what mining takes for false, and gains drawn about zero."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,11 @@ from kgss_helpers.show.palette import BLACK
 from kgss_helpers.training.negatives import drawn_negatives, mined_negatives
 
 if TYPE_CHECKING:
+    import torch
     from matplotlib.figure import Figure
     from sentence_transformers import SentenceTransformer
+
+    from kgss_helpers.training.sbert.losses import MakeLoss
 
 
 def candidates(
@@ -57,6 +61,66 @@ def candidates(
     vectors = encode(model, [about["anchor"].item(), *texts.values()])
     weights = np.exp(SCALE * (vectors[1:] @ vectors[0]))
     return pd.DataFrame({"what": texts.keys(), "text": texts.values(), "share": (weights / weights.sum()).round(2)})
+
+
+def nearest_positives(
+    model: SentenceTransformer,
+    rows: pd.DataFrame,
+    pool: pd.DataFrame,
+    true: Mapping[str, Set[str]],
+    *,
+    k: int = 5,
+) -> pd.DataFrame:
+    """The positives of other rows that a model finds nearest to each row's anchor, and whether they are true of it.
+
+    Args:
+        model: Compares.
+        rows: As `training_rows` makes them.
+        pool: Rows whose positives are compared.
+        true: The facts that the graph holds of each node, as from `kgss_helpers.text.rows.facts_of`.
+        k: How many for each row.
+
+    Returns:
+        Columns ``node_id``, ``positive``, ``fact``, ``true``; ``k`` rows for each row.
+    """
+    from sentence_transformers.util import semantic_search
+
+    pool = pool.drop_duplicates("positive")
+    hits = semantic_search(encode(model, rows["anchor"].tolist()), encode(model, pool["positive"].tolist()), top_k=k)
+    found = pool.iloc[[hit["corpus_id"] for of_row in hits for hit in of_row]][["positive", "fact"]]
+    found = found.assign(node_id=np.repeat(rows["node_id"].to_numpy(), [len(of_row) for of_row in hits]))
+    found["true"] = [fact in true[node_id] for node_id, fact in zip(found["node_id"], found["fact"], strict=True)]
+    return found[["node_id", "positive", "fact", "true"]].reset_index(drop=True)
+
+
+def true_share(mined: pd.DataFrame, true: Mapping[str, Set[str]], *, count: int = 1) -> float:
+    """Which share of mined negatives the graph holds to be true."""
+    pairs = mined.melt("node_id", [f"negative_fact_{number}" for number in range(1, count + 1)], value_name="mined")
+    return float(
+        np.mean([fact in true[node_id] for node_id, fact in zip(pairs["node_id"], pairs["mined"], strict=True)])
+    )
+
+
+def gradient_of(model: SentenceTransformer, rows: pd.DataFrame, loss: MakeLoss) -> torch.Tensor:
+    """What one batch would change at the queries of the first attention; the model stays as it is.
+
+    Args:
+        model: Is not trained, and drops nothing.
+        rows: With ``anchor`` and ``positive``, one batch.
+        loss: Makes the loss for the model.
+    """
+    import torch
+
+    features = [model.preprocess(rows[column].tolist()) for column in ("anchor", "positive")]
+    weight = dict(model.named_parameters())[
+        next(name for name, _ in model.named_parameters() if name.endswith("attention.self.query.weight"))
+    ]
+    model.eval().zero_grad()
+    with torch.enable_grad():
+        loss(model)([dict(part) for part in features], None).backward()
+    gradient = weight.grad.clone()
+    model.zero_grad()
+    return gradient
 
 
 class NegativesView(ipw.VBox):

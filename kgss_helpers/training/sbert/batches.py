@@ -128,8 +128,8 @@ class SortedBatches(DefaultBatchSampler):
 def check_rows(rows: pd.DataFrame, facts: Sequence[object] | np.ndarray | None) -> None:
     """Raises ValueError for rows that nothing can be learned from: none, an empty text, facts of another number."""
     texts = rows.select_dtypes(exclude="number")
-    if rows.empty or texts.shape[1] < 2:
-        raise ValueError("rows must have at least two columns of text and at least one row")
+    if rows.empty or texts.empty or rows.shape[1] < 2:
+        raise ValueError("there must be at least one row, of at least two columns of text, or of one and a label")
     empty = texts.apply(lambda column: column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
     if empty.any():
         row, column = np.argwhere(empty)[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import (
     CachedMultipleNegativesRankingLoss,
+    EmbedDistillLoss,
     GISTEmbedLoss,
     MatryoshkaLoss,
     MultipleNegativesRankingLoss,
@@ -67,3 +69,25 @@ def nested(model: SentenceTransformer) -> torch.nn.Module:
     """`both_directions` on the first numbers of each vector as well, at all `LENGTHS` (Kusupati et al. 2022)."""
     size = model.get_embedding_dimension()
     return MatryoshkaLoss(model, both_directions(model), [length for length in LENGTHS if length <= size])
+
+
+class LikeTeacher(EmbedDistillLoss):
+    """One minus the cosine with a teacher's vector of the same text (Kim et al. 2023); a label is the vector's row."""
+
+    def __init__(self, model: SentenceTransformer, vectors: np.ndarray) -> None:
+        super().__init__(model, distance_metric="cosine")
+        self.vectors = torch.from_numpy(vectors)
+
+    def forward(self, sentence_features: Iterable[dict[str, torch.Tensor]], labels: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch; ``labels`` are row numbers, shape (batch,)."""
+        return super().forward(sentence_features, self.vectors[labels.cpu()])
+
+
+def distilled(vectors: np.ndarray) -> MakeLoss:
+    """A loss that pulls a pupil's vectors to those of a teacher, which were computed before.
+
+    Args:
+        vectors: The teacher's, shape (texts, dimensions), as many dimensions as the pupil's. Rows to train on have a
+            text and its row in here as ``label``.
+    """
+    return lambda model: LikeTeacher(model, vectors)
