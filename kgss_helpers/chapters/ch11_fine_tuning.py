@@ -102,7 +102,6 @@ def family_panels(scores: pd.DataFrame, families: Sequence[str], *, title: str) 
     figure.suptitle(title)
     figure.supxlabel("epochs (0: the untuned model, dashed)", fontsize=12)
     figure.supylabel("nDCG@10", fontsize=12)
-    figure.tight_layout()
     return figure
 
 
