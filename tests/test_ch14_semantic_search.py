@@ -90,6 +90,27 @@ def test_the_system_is_better_worse_or_as_good_by_the_interval(seen_rows, test_r
     assert chapter.verdict(Interval(0.01, -0.01, 0.02)) == "as good"
 
 
+def test_other_readers_are_out_of_reach(seen_rows, test_rows):
+    far = {name for name in test_rows if name not in chapter.within_reach(test_rows)}
+    assert far == {name for name in test_rows if "mpnet" in name or "averaged" in name}
+    assert {"mpnet, names", "soft structured query, mpnet reader", "averaged weights, documents"} <= far
+    better = dict(test_rows) | {"mpnet, names": result("mpnet, names", 0.1, keyword=0.9)}
+    seen = dict(seen_rows) | {"mpnet, names": result("mpnet, names", 0.1, split="validation", keyword=0.9)}
+    assert chapter.against_best(chapter.SYSTEM, seen, better)["keyword"][0] == "mpnet, names"
+    found = chapter.against_best(chapter.SYSTEM, *map(chapter.within_reach, (seen, better)))
+    assert chapter.verdict(found["keyword"][3]) == "better"
+
+
+def test_rows_that_share_vectors_are_charged_with_reading_them(seen_rows, test_rows):
+    names = ("mpnet, names", "mpnet, documents")
+    seen = seen_rows | {names[0]: result(names[0], 0.1, Cost(50, 4, 20), "validation")}
+    found = test_rows | {names[1]: result(names[1], 0.1, Cost(0, 8, 0.5))}
+    paid = chapter.charged(seen, found)
+    assert [paid[name].cost for name in names] == [Cost(50, 0, 20), Cost(50, 8, 20)]
+    assert paid["tuned, names"].cost == found["tuned, names"].cost
+    assert paid["TF-IDF"] is found["TF-IDF"]
+
+
 def test_a_difference_over_families_is_paired(test_rows):
     one = test_rows["TF-IDF"]
     assert chapter.gain(one, one) == (0, 0, 0)
@@ -116,8 +137,10 @@ def test_the_cheapest_that_is_as_good_is_found():
 
 
 def test_a_tuned_row_costs_its_tuning_too():
-    plain, tuned = (chapter.cost_of(result(name, 0.5, Cost(1, 0, 1))) for name in ("MiniLM, names", "tuned, names"))
-    assert tuned.seconds > plain.seconds + 60
+    names = ("MiniLM, names", "tuned, names", "averaged weights, documents")
+    plain, tuned, averaged = (chapter.cost_of(result(name, 0.5, Cost(1, 0, 1))).seconds for name in names)
+    assert tuned > plain + 60
+    assert averaged == tuned
 
 
 def test_decisions_cover_all_needs(seen_rows, test_rows):
