@@ -6,8 +6,8 @@ python -m kgss_helpers.runs.tuned --model FOLDER --name mpnet --untuned  # that 
 python -m kgss_helpers.runs.tuned --averaged                         # two rows of the first seed's weights, halfway
 
 A run that was cut off goes on when the command is repeated: trainings from their checkpoints, measurements from what is
-written already. What is chosen (the share of the difference between base and tuned weights, the rank) is chosen on
-validation.
+written already, both below ``build/tuned`` in a folder of the films and questions as they are. What is chosen (the
+share of the difference between base and tuned weights, the rank) is chosen on validation.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from kgss_helpers.methods.protocol import Encoder, Method
 from kgss_helpers.methods.structured import StructuredQuery
 from kgss_helpers.methods.text_vectors import TextVectors
 from kgss_helpers.question import Split
+from kgss_helpers.runs.records import digest
 from kgss_helpers.runs.untuned import KeptDocuments
 from kgss_helpers.text.asking import asking_rows
 from kgss_helpers.text.rows import SKILL, training_rows
@@ -196,7 +197,8 @@ def measured(
 ) -> None:
     """Writes one table: for each model its families by way, and general similarity; goes on after what is there.
 
-    With ``keep``, what each scored question by question is kept too, by what tells the models apart.
+    Once it is whole, the table is kept in `FOLDER`. With ``keep``, what each scored question by question is kept too,
+    by what tells the models apart.
     """
     done = pd.read_csv(path) if path.is_file() else pd.DataFrame()
     for about, model in made:
@@ -212,6 +214,7 @@ def measured(
             write_whole(path, done.round(4).to_csv(index=False, lineterminator="\n"))
             print(path.stem, wanted, table.set_index("way").mean(axis=1).round(3).to_dict(), general, flush=True)
         release_memory()
+    write_whole(FOLDER / path.name, path.read_bytes())
 
 
 def chosen_scale(mixture: pd.DataFrame) -> float:
@@ -252,34 +255,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--averaged", action="store_true", help=f"only the rows of {AVERAGED!r}, from the first seed")
     parser.add_argument("--untuned", action="store_true", help="only the rows of the base itself, under that name")
     options = parser.parse_args(argv)
-    base, which = load_pretrained(options.model), slug(options.name)
+    base, which, work = load_pretrained(options.model), slug(options.name), options.work / digest()[:12]
     if options.untuned:
         record(base, options.name)
         return 0
     trained: dict[int, SentenceTransformer] = {}
     for seed in options.seeds[:1] if options.averaged else options.seeds:
         recipe = Recipe(seed=seed, batch_size=options.batch_size, graph_rows=options.graph_rows)
-        trained[seed], about = train(options.model, recipe, options.work / f"{which}-{seed}")
+        trained[seed], about = train(options.model, recipe, work / f"{which}-{seed}")
         write_whole(FOLDER / f"{which}-seed-{seed}.json", json.dumps(about, indent=2) + "\n")
     first = trained[options.seeds[0]]
     if options.averaged:
         record(mixed(base, first, HALFWAY), AVERAGED, DENSE)
         return 0
     measured(
-        FOLDER / f"{which}-mixture.csv",
+        work / f"{which}-mixture.csv",
         (({"scale": scale}, mixed(base, first, scale)) for scale in SCALES),
         ("validation",),
     )
     scale = chosen_scale(pd.read_csv(FOLDER / f"{which}-mixture.csv"))
     if options.model == PACKAGED:
-        ship(base, first, scale, about={"scale": scale, "rank": RANK, "base": PACKAGED, "edition": EDITION})
+        ship(base, first, scale, work, about={"scale": scale, "rank": RANK, "base": PACKAGED, "edition": EDITION})
         record(load_pretrained("tuned"), options.name)
         record(mixed(base, first, HALFWAY), AVERAGED, DENSE)
     else:
         record(base, f"{options.name}, untuned")
         record(mixed(base, first, scale), f"{options.name}, tuned")
     measured(
-        FOLDER / f"{which}-seeds.csv",
+        work / f"{which}-seeds.csv",
         (({"seed": seed}, mixed(base, model, scale)) for seed, model in trained.items()),
         get_args(Split),
         keep=options.model == PACKAGED,
@@ -287,7 +290,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def ship(base: SentenceTransformer, tuned: SentenceTransformer, scale: float, about: dict[str, object]) -> None:
+def ship(
+    base: SentenceTransformer, tuned: SentenceTransformer, scale: float, work: Path, about: dict[str, object]
+) -> None:
     """Keeps the difference reduced to `RANK` as the adapter, and measures other ranks beside it on validation."""
     before, after = base.state_dict(), tuned.state_dict()
     weights = adapter.reduced(before, after, rank=RANK, scale=scale)
@@ -297,7 +302,7 @@ def ship(base: SentenceTransformer, tuned: SentenceTransformer, scale: float, ab
         ({"rank": rank}, adapter.apply(copy.deepcopy(base), adapter.reduced(before, after, rank=rank, scale=scale)))
         for rank in RANKS
     )
-    measured(FOLDER / "tuned-ranks.csv", reductions, ("validation",))
+    measured(work / "tuned-ranks.csv", reductions, ("validation",))
 
 
 if __name__ == "__main__":
