@@ -154,10 +154,14 @@ def importance(families: Sequence[str]) -> np.ndarray:
     return np.array([len(families) / len(sizes) / sizes[family] for family in families])
 
 
-def learned(made: WeighedFields, some: Sequence[Example], families: Sequence[str], *, ridge: float = RIDGE) -> Router:
+def learned(
+    made: WeighedFields, some: Sequence[Example], families: Sequence[str], *, ridge: float = RIDGE, reader: str = ""
+) -> Router:
     """The weights that make the right answers likeliest."""
     names = tuple(field.name for field in made.fields)
-    return learn_router(some, groups(made.node_types), names, importance=importance(families), ridge=ridge)
+    return learn_router(
+        some, groups(made.node_types), names, importance=importance(families), ridge=ridge, reader=reader
+    )
 
 
 def learn(reader: str = PACKAGED) -> Path:
@@ -165,7 +169,7 @@ def learn(reader: str = PACKAGED) -> Path:
     the_exam, made = film_exam(), method(reader)
     questions = validation_questions(the_exam)
     found = examples(made, questions, the_exam)
-    router = learned(made, list(found.values()), [questions[at].family for at in found])
+    router = learned(made, list(found.values()), [questions[at].family for at in found], reader=reader)
     return router.save(weights_file(reader))
 
 
