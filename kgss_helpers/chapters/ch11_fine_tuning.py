@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from kgss_helpers.compute import release_memory
 from kgss_helpers.exam.results import ExamResult, difference
 from kgss_helpers.exam.statistics import Interval
 from kgss_helpers.graph import KnowledgeGraph
@@ -146,6 +147,7 @@ def base_and_tuned() -> dict[str, Fields]:
         FileNotFoundError: Nothing was kept; says how to make it.
         ValueError: What was kept is of another model or of other texts; says how to renew it.
     """
+    release_memory()  # a training before it has left holes
     methods = {}
     for name, model in {BASE: PACKAGED, TUNED: TUNED}.items():
         vectors = kept_vectors(model)
