@@ -12,7 +12,7 @@ import pytest
 from kgss_helpers.runs import __main__ as renewal
 from kgss_helpers.runs.records import digest
 
-FEW = ("kgss_helpers.first", "kgss_helpers.second --learn", "kgss_helpers.third --output build/third")
+FEW = ("first", "second --learn", "third --output build/third")
 
 
 @pytest.fixture
