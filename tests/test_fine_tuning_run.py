@@ -60,7 +60,7 @@ def small_exam(small_graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch) -> 
     )
     small = FilmExam(1, small_graph, small_graph, small_graph, nothing, nothing, frozenset(), asked)
     for module in (exam, exam.films, epochs):
-        monkeypatch.setattr(module, "film_exam", lambda edition: small)
+        monkeypatch.setattr(module, "film_exam", lambda *_: small)
 
 
 @pytest.fixture(scope="module")

@@ -230,7 +230,7 @@ def test_a_recorder_keeps_a_space_and_says_what_it_scores(tmp_path, graph, monke
         texts=lambda style: documents(graph, style),
     )  # fmt: skip
     for module in ("kgss_helpers.runs.epochs", "kgss_helpers.exam.films"):
-        monkeypatch.setattr(f"{module}.film_exam", lambda edition: exam)
+        monkeypatch.setattr(f"{module}.film_exam", lambda *_: exam)
     record = EpochRecorder(tmp_path / "new")
     scores = record(Letters(), 0)
     assert list(scores) == ["plot", "bridges"]
@@ -332,7 +332,7 @@ def test_a_map_of_flat_spaces_keeps_all_distances():
 
 @pytest.mark.skipif(not (RECORDED / EPOCHS).exists(), reason="no run is recorded")
 def test_the_recorded_run_fits_the_graph_and_its_questions():
-    epochs, nodes = Epochs.load(), exam.training_graph(edition=1).nodes
+    epochs, nodes = Epochs.load(), exam.film_exam().newcomer_graph.nodes
     assert len(epochs) == 10
     for space in epochs.spaces:
         assert space.ids.tolist() == nodes["node_id"].tolist()

@@ -110,14 +110,17 @@ def right_answers(graph: KnowledgeGraph, text: str, *, seen: KnowledgeGraph | No
     Args:
         graph: With all edges, those that were held out included.
         text: What is asked.
-        seen: The graph that a method learned from; reasons that it does not hold are marked as held out.
+        seen: The graph that a method learned from; what it does not hold, or does not prove by a rule, is marked as
+            held out.
     """
     about = ABOUT.fullmatch(text)
     named = graph.find(about["name"] if about else text)["node_id"].tolist()
     if about:
         return _documentaries(graph, about["name"], named)
     if text in RULES:
-        return _by_rule(graph, RULES[text])
+        right = _by_rule(graph, RULES[text])
+        known = right if seen is None else _by_rule(seen, RULES[text])
+        return {node_id: why + ("" if node_id in known else HELD_OUT) for node_id, why in right.items()}
     if named:
         return _joined(graph, named, seen)
     asked = next((question for question in film_exam().questions if question.text == text), None)
@@ -235,7 +238,8 @@ def _joined(graph: KnowledgeGraph, named: Sequence[str], seen: KnowledgeGraph | 
             found.setdefault(other, []).append(f"{ends[0]} {listed(said)} {ends[1]}")
     known = set(found)
     if seen is not None:
-        known = {other for node_id in named for other in seen.neighbours(node_id)["node_id"]}
+        learned = set(seen.nodes["node_id"]).intersection(named)
+        known = {other for node_id in learned for other in seen.neighbours(node_id)["node_id"]}
     return {other: "; ".join(said) + ("" if other in known else HELD_OUT) for other, said in found.items()}
 
 
