@@ -59,7 +59,7 @@ def test_only_validation_questions_as_they_were_written_are_learned_from() -> No
     assert len(some) == sum(one.split == "validation" and not one.variant for one in film_exam().questions)
 
 
-@pytest.mark.parametrize("reader", [PACKAGED])
+@pytest.mark.parametrize("reader", [PACKAGED, TUNED])
 def test_what_was_learned_fits_the_fields_of_today(reader) -> None:
     router = run.load_weights(reader)
     assert router.features == groups(run.NODE_TYPES)
@@ -70,7 +70,7 @@ def test_what_was_learned_fits_the_fields_of_today(reader) -> None:
     assert "word by word" in best, f"a retelling is read best by {best}"
 
 
-@pytest.mark.parametrize("reader", [PACKAGED])
+@pytest.mark.parametrize("reader", [PACKAGED, TUNED])
 def test_rows_are_recorded_in_both_halves(reader) -> None:
     from kgss_helpers.exam.films import results
 
