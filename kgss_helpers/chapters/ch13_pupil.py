@@ -53,7 +53,7 @@ def lessons(graph: KnowledgeGraph, *, asked: int = 1000, seed: int = 0) -> dict[
 
 
 def train_pupil(
-    texts: Sequence[str], teacher: TextVectors, *, epochs: float = 3, learning_rate: float = 0.1, seed: int = 0
+    texts: Sequence[str], teacher: TextVectors, *, epochs: float = 2, learning_rate: float = 0.3, seed: int = 0
 ) -> TrainingRun:
     """Pulls a table of one vector a token to what the teacher makes of whole texts.
 
@@ -67,7 +67,7 @@ def train_pupil(
     rows = pd.DataFrame({"text": list(texts), "label": range(len(texts))})
     return sbert.train_sbert(
         static_model(dimensions=DIMENSIONS), rows, loss=sbert.distilled(teacher(texts)), epochs=epochs,
-        batch_size=512, learning_rate=learning_rate, device="cpu", bf16=False, seed=seed, log_every=20,
+        batch_size=256, learning_rate=learning_rate, device="cpu", bf16=False, seed=seed, log_every=20,
     )  # fmt: skip
 
 
