@@ -20,6 +20,8 @@ SYSTEM = "hybrid (learned router), tuned reader"
 TUNED_DOCUMENTS, TUNED_COUNTS = "tuned, documents", "soft structured query, tuned reader"
 LARGER, AVERAGED = "mpnet", "averaged weights"
 """Stand in the names of rows with readers that the system lacks; the first has five times the weights of its own."""
+WEIGHED = "fields with learned weights"
+"""So begin the names of rows that compare many texts of a node, word by word too, which the system does not."""
 READERS = ("MiniLM", LARGER, "tuned", AVERAGED)
 """What the names of rows begin with that share one reader's vectors."""
 KINDS = {
@@ -48,7 +50,9 @@ KINDS = {
     "fine-tuned": (
         "tuned, names", TUNED_DOCUMENTS, "tuned, descriptions and documents", TUNED_COUNTS,
         "soft structured query, keywords too, tuned reader", "averaged weights, documents",
+        "averaged weights, descriptions and documents",
     ),
+    "weighed fields": (WEIGHED, f"{WEIGHED}, tuned reader"),
     "all together": (SYSTEM,),
 }  # fmt: skip
 """The rows of the table, by what they go by; the last kind combines the others."""
@@ -70,6 +74,7 @@ RENEWED_BY = {
     ),
     "texts and graph": "python -m kgss_helpers.runs.sage_with_text; averaging: .untuned",
     "fine-tuned": "python -m kgss_helpers.runs.tuned; averaged weights alone: with --averaged",
+    "weighed fields": "python -m kgss_helpers.runs.field_weights, then with --reader tuned",
     "all together": "python -m kgss_helpers.runs.hybrid_rows --reader tuned",
 }
 """Which command records the rows of a kind anew."""
@@ -87,6 +92,8 @@ SHORT = {
     "hybrid (learned router)": "one system, untuned reader",
     "hybrid (reciprocal ranks), tuned reader": "all believed alike",
     "hybrid, late interaction, tuned reader": "late interaction on top",
+    WEIGHED: "weighed fields",
+    f"{WEIGHED}, tuned reader": "weighed fields, tuned reader",
     SYSTEM: "one system (learned router)",
 }
 """Recorded names → what stands for them where room is short."""
@@ -199,8 +206,9 @@ def single(found: Mapping[str, ExamResult]) -> dict[str, ExamResult]:
 
 
 def within_reach(found: Mapping[str, ExamResult]) -> dict[str, ExamResult]:
-    """The rows without those of other readers: all that the system, as it is, could have been made of."""
-    return {name: one for name, one in found.items() if LARGER not in name and AVERAGED not in name}
+    """The rows without other readers and weighed fields: all that the system, as it is, could have been made of."""
+    beyond = (LARGER, AVERAGED, WEIGHED)
+    return {name: one for name, one in found.items() if not any(part in name for part in beyond)}
 
 
 def winners(validation: Mapping[str, ExamResult], test: Mapping[str, ExamResult]) -> pd.DataFrame:
@@ -310,18 +318,23 @@ def _is_near(first: ExamResult, second: ExamResult, families: Sequence[str]) -> 
 def charged(validation: Mapping[str, ExamResult], test: Mapping[str, ExamResult]) -> dict[str, ExamResult]:
     """The test rows, each that shares a reader's vectors with the most that any of these rows took in either half.
 
-    Whichever came first paid for reading all texts and questions, and the others found it done.
+    Whichever came first paid for reading all texts and questions, and the others found it done. Weighed fields read
+    texts that were read before, too.
     """
-    rows = dict(test)
+    rows, read = dict(test), {}
     for reader in READERS:
         shared = [name for name in test if name.startswith(f"{reader}, ")]
         paid = [half[name].cost for half in (validation, test) for name in shared]
         paid = [cost for cost in paid if cost is not None]
         if paid:
             seconds, milliseconds = (max(getattr(cost, of) for cost in paid) for of in ("seconds", "milliseconds"))
+            read[reader] = seconds
             for name in shared:
                 size = test[name].cost.bytes_a_node if test[name].cost else 0
                 rows[name] = replace(test[name], cost=Cost(seconds, size, milliseconds))
+    for name in (name for name in test if name.startswith(WEIGHED) and test[name].cost):
+        seconds = sum(read.get(reader, 0) for reader in ("MiniLM", "tuned")[: 1 + ("tuned" in name)])
+        rows[name] = replace(test[name], cost=replace(test[name].cost, seconds=test[name].cost.seconds + seconds))
     return rows
 
 
