@@ -32,7 +32,7 @@ DIMENSIONS = 384
 """As many as the teacher's, so that both can be compared number by number."""
 
 
-def lessons(graph: KnowledgeGraph, *, asked: int = 1000, seed: int = 0) -> dict[str, list[str]]:
+def lessons(graph: KnowledgeGraph, *, asked: int = 3000, seed: int = 0) -> dict[str, list[str]]:
     """Texts that a pupil may learn from, by kind; no question of the exam is among them.
 
     Args:
@@ -53,7 +53,7 @@ def lessons(graph: KnowledgeGraph, *, asked: int = 1000, seed: int = 0) -> dict[
 
 
 def train_pupil(
-    texts: Sequence[str], teacher: TextVectors, *, epochs: float = 2, learning_rate: float = 0.3, seed: int = 0
+    texts: Sequence[str], teacher: TextVectors, *, epochs: float = 3, learning_rate: float = 0.3, seed: int = 0
 ) -> TrainingRun:
     """Pulls a table of one vector a token to what the teacher makes of whole texts.
 
