@@ -193,6 +193,7 @@ CASES: dict[str, Callable[[str], object]] = {
 """What is drawn with a name: module and function → a figure or a widget."""
 
 UNNAMED = {
+    "ch11_fine_tuning.family_panels",
     "ch00_start_here.pipeline", "ch02_counting_words.dimensions_figure", "ch02_counting_words.families_figure",
     "ch02_counting_words.norms_figure", "ch02_counting_words.weighting_figure", "ch01_knowledge_graph.families_figure",
     "ch03_figures.pieces", "ch03_figures.sizes", "ch05_link_recommender.scores_figure",

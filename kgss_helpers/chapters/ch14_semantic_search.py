@@ -50,7 +50,8 @@ KINDS = {
     "fine-tuned": (
         "tuned, names", TUNED_DOCUMENTS, "tuned, descriptions and documents", TUNED_COUNTS,
         "soft structured query, keywords too, tuned reader", "averaged weights, documents",
-        "averaged weights, descriptions and documents",
+        "averaged weights, descriptions and documents", "soft structured query, tuned mpnet reader",
+        "soft structured query, keywords too, tuned mpnet reader",
     ),
     "weighed fields": (WEIGHED, f"{WEIGHED}, tuned reader"),
     "all together": (SYSTEM,),
@@ -73,7 +74,7 @@ RENEWED_BY = {
         "--model all-mpnet-base-v2"
     ),
     "texts and graph": "python -m kgss_helpers.runs.sage_with_text; averaging: .untuned",
-    "fine-tuned": "python -m kgss_helpers.runs.tuned; averaged weights alone: with --averaged",
+    "fine-tuned": "python -m kgss_helpers.runs.tuned; averaged weights: --averaged; mpnet: its help says how",
     "weighed fields": "python -m kgss_helpers.runs.field_weights, then with --reader tuned",
     "all together": "python -m kgss_helpers.runs.hybrid_rows --reader tuned",
 }
@@ -125,7 +126,7 @@ NEEDS = {
     "a bit of everything": FAMILIES,
 }
 """What somebody needs → the families that ask for it."""
-TUNING = DATA / "results" / "tuned" / "tuned-seed-0.json"
+TUNING = DATA / "results" / "tuned"
 MANY = 10_000
 """Costs are compared as processor time: learning once, and so many questions."""
 
@@ -284,12 +285,14 @@ def cost_of(result: ExamResult) -> Cost:
     """What a row took, with the fine-tuning of its reader; a row that was not measured costs infinitely much."""
     cost = result.cost or Cost(float("inf"), 0, float("inf"))
     is_tuned = "tuned" in result.method or kind_of(result.method) == "fine-tuned"
-    return replace(cost, seconds=cost.seconds + _tuning_seconds() * is_tuned)
+    return replace(
+        cost, seconds=cost.seconds + _tuning_seconds(LARGER if LARGER in result.method else "tuned") * is_tuned
+    )
 
 
-def _tuning_seconds() -> float:
-    """Of the recorded training that every tuned row stands on."""
-    return 60 * json.loads(TUNING.read_text(encoding="utf-8"))["minutes"]
+def _tuning_seconds(reader: str) -> float:
+    """Of the recorded training that the tuned rows of a reader stand on."""
+    return 60 * json.loads((TUNING / f"{reader}-seed-0.json").read_text(encoding="utf-8"))["minutes"]
 
 
 def processor_seconds(result: ExamResult, *, questions: int = MANY) -> float:

@@ -1,7 +1,8 @@
 """The best recipe: rows from the graph and rows that teach how people ask; what it forgets; what is kept of it.
 
 python -m kgss_helpers.runs.tuned                                    # three seeds, and the adapter of the first
-python -m kgss_helpers.runs.tuned --model FOLDER --name mpnet --seeds 0  # another base, to be measured alone
+python -m kgss_helpers.runs.tuned --model FOLDER --name mpnet --seeds 0 --graph-rows 0 --batch-size 64
+                                              # another base, taught to read alone: its rows, untuned and tuned
 python -m kgss_helpers.runs.tuned --model FOLDER --name mpnet --untuned  # that base as it is: rows and no training
 python -m kgss_helpers.runs.tuned --averaged                         # two rows of the first seed's weights, halfway
 
@@ -56,8 +57,8 @@ RANK = 88
 RANKS = (8, 16, 32, 64, RANK)
 AVERAGED, HALFWAY = "averaged weights", 0.5
 """The rows of a model midway between base and tuned, and the share of the difference that it has."""
-DENSE = ("documents", "descriptions and documents")
-"""The ways of these rows: where meaning alone answers, and what was forgotten shows."""
+DENSE = (f"{AVERAGED}, documents", f"{AVERAGED}, descriptions and documents")
+"""Their names: where meaning alone answers, and what was forgotten shows."""
 WORD_PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}
 SENTENCES = "film sentences"
 
@@ -140,11 +141,10 @@ def mixed(base: SentenceTransformer, tuned: SentenceTransformer, scale: float) -
 def methods(model: SentenceTransformer, said: str, *, bf16: bool = False) -> Iterator[Method | Encoder]:
     """The ways to use one model, with a share of all texts' vectors; ``said`` is what stands in the rows' names."""
     vectors = TextVectors(model, bf16=bf16)
+    plain, keywords_too = readers(said)
     for query in (
-        StructuredQuery(model, name=f"soft structured query, {said} reader"),
-        StructuredQuery(
-            model, subject_types=("genre", "keyword"), name=f"soft structured query, keywords too, {said} reader"
-        ),
+        StructuredQuery(model, name=plain),
+        StructuredQuery(model, subject_types=("genre", "keyword"), name=keywords_too),
     ):
         query.vectors = vectors
         yield query
@@ -153,6 +153,11 @@ def methods(model: SentenceTransformer, said: str, *, bf16: bool = False) -> Ite
     fields = Fields(model, (DESCRIPTION, "skills"), name=f"{said}, descriptions and documents")
     fields.vectors = vectors
     yield fields
+
+
+def readers(said: str) -> tuple[str, str]:
+    """The names of the two rows in which a model reads and the graph counts."""
+    return f"soft structured query, {said} reader", f"soft structured query, keywords too, {said} reader"
 
 
 def scores(model: SentenceTransformer, split: Split, keep: str = "") -> pd.DataFrame:
@@ -229,10 +234,12 @@ def film_families() -> list[str]:
     return list(dict.fromkeys(question.family for question in film_exam().questions))
 
 
-def record(model: SentenceTransformer, said: str, ways: Sequence[str] = ()) -> list[ExamResult]:
-    """Sits both halves of the exam in all ways, or in these alone, in float32, and keeps the rows."""
-    kept, wanted = [], [f"{said}, {way}" for way in ways]
-    for method in methods(model, said):
+def record(
+    model: SentenceTransformer, said: str, wanted: Sequence[str] = (), *, bf16: bool = False
+) -> list[ExamResult]:
+    """Sits both halves of the exam in all ways, or in those of these names alone, and keeps the rows."""
+    kept = []
+    for method in methods(model, said, bf16=bf16):
         if wanted and method.name not in wanted:
             continue
         for split in get_args(Split):
@@ -257,7 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     base, which, work = load_pretrained(options.model), slug(options.name), options.work / digest()[:12]
     if options.untuned:
-        record(base, options.name)
+        record(base, options.name, bf16=True)
         return 0
     trained: dict[int, SentenceTransformer] = {}
     for seed in options.seeds[:1] if options.averaged else options.seeds:
@@ -268,24 +275,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.averaged:
         record(mixed(base, first, HALFWAY), AVERAGED, DENSE)
         return 0
+    if options.model != PACKAGED:
+        record(base, options.name, bf16=True)
+        record(first, f"tuned {options.name}", readers(f"tuned {options.name}"), bf16=True)
+        return 0
     measured(
         work / f"{which}-mixture.csv",
         (({"scale": scale}, mixed(base, first, scale)) for scale in SCALES),
         ("validation",),
     )
     scale = chosen_scale(pd.read_csv(FOLDER / f"{which}-mixture.csv"))
-    if options.model == PACKAGED:
-        ship(base, first, scale, work, about={"scale": scale, "rank": RANK, "base": PACKAGED, "edition": EDITION})
-        record(load_pretrained("tuned"), options.name)
-        record(mixed(base, first, HALFWAY), AVERAGED, DENSE)
-    else:
-        record(base, f"{options.name}, untuned")
-        record(mixed(base, first, scale), f"{options.name}, tuned")
+    ship(base, first, scale, work, about={"scale": scale, "rank": RANK, "base": PACKAGED, "edition": EDITION})
+    record(load_pretrained("tuned"), options.name)
+    record(mixed(base, first, HALFWAY), AVERAGED, DENSE)
     measured(
         work / f"{which}-seeds.csv",
         (({"seed": seed}, mixed(base, model, scale)) for seed, model in trained.items()),
         get_args(Split),
-        keep=options.model == PACKAGED,
+        keep=True,
     )
     return 0
 
