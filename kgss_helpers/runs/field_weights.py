@@ -125,8 +125,8 @@ def examples(made: WeighedFields, questions: Sequence[Question], the_exam: FilmE
     newcomers, found = the_exam.newcomers, {}
     new = np.array([bool(newcomers.intersection(one.relevant)) for one in questions])
     for which, graph in ((~new, the_exam.training_graph), (new, the_exam.newcomer_graph)):
-        places = np.flatnonzero(which)
-        some = [questions[place] for place in places]
+        positions = np.flatnonzero(which)
+        some = [questions[place] for place in positions]
         features = seen(some, made.node_types)
         ids = graph.nodes["node_id"].to_numpy()
         for asked, rows, likenesses in made.compared(some, graph):
@@ -135,8 +135,8 @@ def examples(made: WeighedFields, questions: Sequence[Question], the_exam: FilmE
                 values[:, :, at] = likeness
             for at, of_nodes in zip(asked, values, strict=True):
                 kept = ~np.isin(ids[rows], [*some[at].exclude, some[at].anchor or ""])
-                kept &= np.isin(ids[rows], list(newcomers)) == new[places[at]]
-                found[int(places[at])] = _example(features[at], of_nodes[kept], ids[rows][kept], some[at])
+                kept &= np.isin(ids[rows], list(newcomers)) == new[positions[at]]
+                found[int(positions[at])] = _example(features[at], of_nodes[kept], ids[rows][kept], some[at])
     return found
 
 
