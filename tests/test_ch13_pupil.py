@@ -7,6 +7,7 @@ from kgss_helpers.exam.films import film_exam, training_graph
 from kgss_helpers.methods.pretrained import load_pretrained
 from kgss_helpers.methods.static import static_model
 from kgss_helpers.methods.text_vectors import TextVectors
+from kgss_helpers.show.readers import ask_readers
 from kgss_helpers.show.search_view import Wish
 
 TEXTS = [f"a film about {thing}" for thing in ("sharks", "robots", "a heist", "a wedding", "the moon", "two brothers")]
@@ -42,7 +43,7 @@ def test_a_table_is_smaller_and_quicker_than_a_transformer(teacher: TextVectors)
 
 def test_readers_answer_side_by_side_with_reasons() -> None:
     readers = {name: TextVectors(static_model(dimensions=32)) for name in ("base", "pupil")}
-    search = school.ask_readers(readers, training_graph(), "who frightens people with puppets?")
+    search = ask_readers(readers, training_graph(), "who frightens people with puppets?")
     assert list(search.methods) == ["base", "pupil"]
     tables = [search.ask(Wish("a director of westerns", node_type="person"), name, k=3) for name in readers]
     assert [len(table) for table in tables] == [3, 3]

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 from kgss_helpers.chapters import ch13_recipes as recipes
 from kgss_helpers.exam.films import FAMILIES
 from kgss_helpers.exam.results import METRICS, ExamResult
+from kgss_helpers.runs.tuned import word_pairs
 
 RNG = np.random.default_rng(0)
 
@@ -58,7 +59,7 @@ def test_sizes_stand_at_equal_steps_and_at_equal_rows(found: dict[str, ExamResul
 
 
 def test_lengths_are_those_of_the_nested_loss() -> None:
-    cut = {recipes.shortened("x", length): result("x", length / 1000) for length in recipes.LENGTHS}
+    cut = {recipes.shortened_name("x", length): result("x", length / 1000) for length in recipes.LENGTHS}
     table = recipes.by_length(cut, ["x"])["x"]
     assert table.index.tolist() == list(recipes.LENGTHS)
     assert table["mean"].is_monotonic_decreasing
@@ -105,7 +106,7 @@ def test_a_change_of_agreement_is_the_difference_of_spearmans_correlations() -> 
 
 
 def test_word_pairs_are_as_many_as_published() -> None:
-    sizes = {name: len(recipes.word_pairs(name)) for name in ("WordSim-353", "SimLex-999")}
+    sizes = {name: len(word_pairs(name)) for name in ("WordSim-353", "SimLex-999")}
     assert sizes == {"WordSim-353": 353, "SimLex-999": 999}
 
 

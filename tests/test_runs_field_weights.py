@@ -6,6 +6,7 @@ from helpers import question, tiny_graph
 
 from kgss_helpers.exam.films import film_exam
 from kgss_helpers.exam.results import EDITION
+from kgss_helpers.methods.fusion import even_importance
 from kgss_helpers.methods.pretrained import PACKAGED, TUNED
 from kgss_helpers.methods.weighed_fields import Field, WeighedFields, groups, seen
 from kgss_helpers.question import Query
@@ -48,7 +49,7 @@ def test_what_is_taken_out_of_a_ranking_is_no_candidate() -> None:
 
 
 def test_each_family_counts_the_same() -> None:
-    weights = run.importance(["a", "a", "a", "b"])
+    weights = even_importance(["a", "a", "a", "b"])
     assert weights[:3].sum() == pytest.approx(weights[3])
     assert weights.sum() == pytest.approx(4)
 

@@ -15,12 +15,12 @@ from kgss_helpers.exam.statistics import Interval
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.explaining import NOTHING
 from kgss_helpers.methods.fields import Fields
-from kgss_helpers.methods.hybrid import HybridSearch
 from kgss_helpers.methods.pretrained import PACKAGED, TUNED
 from kgss_helpers.question import Question
 from kgss_helpers.runs.epochs import Epochs
 from kgss_helpers.runs.tuned_texts import kept_vectors
 from kgss_helpers.show.palette import BLUE, GREY
+from kgss_helpers.show.readers import ask_readers
 from kgss_helpers.show.search_view import Search
 
 if TYPE_CHECKING:
@@ -164,9 +164,7 @@ def with_reasons(methods: Mapping[str, Fields], graph: KnowledgeGraph, example: 
         graph: What is searched.
         example: A question to begin with.
     """
-    tuned = methods[TUNED].vectors
-    explainer = HybridSearch(tuned.model, graph, vectors=tuned, foresee=False)
-    return Search(graph, methods, why=lambda asked, node: explainer.explain(asked, node).why, example=example)
+    return ask_readers({name: method.vectors for name, method in methods.items()}, graph, example)
 
 
 def supported(table: pd.DataFrame) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,8 +11,7 @@ import pandas as pd
 from kgss_helpers.exam.films import film_exam, sit
 from kgss_helpers.exam.results import ExamResult
 from kgss_helpers.graph import KnowledgeGraph
-from kgss_helpers.methods.fields import DESCRIPTION, Fields, field_texts
-from kgss_helpers.methods.hybrid import HybridSearch
+from kgss_helpers.methods.fields import DESCRIPTION, field_texts
 from kgss_helpers.methods.static import static_model
 from kgss_helpers.methods.structured import StructuredQuery
 from kgss_helpers.methods.text_vectors import TextVectors
@@ -97,23 +96,6 @@ def texts_a_second(model: SentenceTransformer, texts: Sequence[str]) -> float:
     started = time.perf_counter()
     model.encode(list(texts), batch_size=64, show_progress_bar=False)
     return len(texts) / (time.perf_counter() - started)
-
-
-def ask_readers(readers: Mapping[str, TextVectors], graph: KnowledgeGraph, example: str) -> Search:
-    """A search of documents by several readers side by side, with the edges behind each answer.
-
-    Args:
-        readers: By what stands on a button; the last one reads for the reasons.
-        graph: What is searched.
-        example: A question to begin with.
-    """
-    methods: dict[str, Fields] = {}
-    for name, vectors in readers.items():
-        methods[name] = Fields(vectors.model, ("skills",), name=f"{name}, documents")
-        methods[name].vectors = vectors
-    reader = list(readers.values())[-1]
-    explainer = HybridSearch(reader.model, graph, vectors=reader, foresee=False)
-    return Search(graph, methods, why=lambda asked, node: explainer.explain(asked, node).why, example=example)
 
 
 def own_question(search: Search, *, node_type: str = "person", k: int = 8) -> SearchView:

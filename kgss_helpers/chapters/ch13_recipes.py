@@ -9,28 +9,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from gensim.test.utils import datapath
 from scipy.stats import rankdata
 
-from kgss_helpers.exam.films import FAMILIES
-from kgss_helpers.exam.results import ExamResult, difference, recorded
+from kgss_helpers.exam.films import FAMILIES, gain
+from kgss_helpers.exam.results import ExamResult, recorded
 from kgss_helpers.exam.statistics import Interval, mean_interval, paired_interval
 from kgss_helpers.files import slug
-from kgss_helpers.methods.encoder import encode
 from kgss_helpers.question import Split
-from kgss_helpers.runs.ablations import RESULTS, SCORES, SETTINGS, SIZES
-from kgss_helpers.runs.tuned import SITTINGS, WORD_PAIRS
+from kgss_helpers.runs.ablations import RESULTS, SCORES, SETTINGS, SIZES, shortened_name
+from kgss_helpers.runs.tuned import SEEDS, SITTINGS
 from kgss_helpers.show.charts import GROUP_STYLES
 from kgss_helpers.training.sbert import LENGTHS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from sentence_transformers import SentenceTransformer
 
 BASE = "batch 128"
 """The way to train that every other is compared with."""
 EQUAL = ("equal steps", "equal rows")
-SEEDS = (0, 1, 2)
 PLAIN = ("role and genre",)
 """The family that a single change is judged by, beside the mean over all families."""
 
@@ -67,14 +63,6 @@ def of_seeds(way: str, split: Split = "test", folder: Path = SITTINGS) -> dict[s
     if missing:
         raise ValueError(f"{', '.join(missing)}: not recorded; record it: `python -m kgss_helpers.runs.tuned`")
     return {seed: found[method] for seed, method in wanted.items()}
-
-
-def gain(first: ExamResult, second: ExamResult, families: Sequence[str] = FAMILIES) -> Interval:
-    """By how much the first is better, in pairs of questions; of several families each counts the same."""
-    if len(families) == 1:
-        return difference(first, second, families[0])
-    one, other = first.by_family(), second.by_family()
-    return mean_interval(*((one[family] - other[family][one[family].index]).to_numpy() for family in families))
 
 
 def gains_table(pairs: Mapping[str, tuple[ExamResult, ExamResult]], families: Sequence[str] = FAMILIES) -> pd.DataFrame:
@@ -118,13 +106,9 @@ def by_length(
 ) -> dict[str, pd.DataFrame]:
     """Mean, low and high by how many numbers of a vector are kept (rows), for each of these settings."""
     return {
-        name: _intervals({length: found[shortened(name, length)] for length in LENGTHS}, families) for name in names
+        name: _intervals({length: found[shortened_name(name, length)] for length in LENGTHS}, families)
+        for name in names
     }
-
-
-def shortened(name: str, length: int) -> str:
-    """The row of a setting whose vectors are cut to a length."""
-    return name if length == LENGTHS[0] else f"{name}, {length} numbers"
 
 
 def _intervals(results: Mapping[int, ExamResult], families: Sequence[str]) -> pd.DataFrame:
@@ -175,23 +159,6 @@ def kept_of(table: pd.DataFrame, at: str, way: str, columns: Sequence[str]) -> p
     """One way to use a model, from a table of `kgss_helpers.runs.tuned`: rows by ``at``, the columns asked for."""
     seen = table[(table["way"] == way) & (table["split"] == "validation")]
     return seen.set_index(at)[list(columns)]
-
-
-def word_pairs(name: str) -> pd.DataFrame:
-    """Pairs of words that people judged, as gensim brings them: ``first``, ``second``, ``score``.
-
-    Args:
-        name: ``"WordSim-353"`` (Finkelstein et al. 2002) or ``"SimLex-999"`` (Hill et al. 2015).
-    """
-    path = datapath(WORD_PAIRS[name])
-    pairs = pd.read_csv(path, sep="\t", comment="#", names=["first", "second", "score"])
-    return pairs.assign(score=pd.to_numeric(pairs["score"], errors="coerce")).dropna().reset_index(drop=True)
-
-
-def cosines(model: SentenceTransformer, pairs: pd.DataFrame) -> np.ndarray:
-    """Of the two texts of each row."""
-    first, second = (encode(model, pairs[column].tolist()) for column in ("first", "second"))
-    return (first * second).sum(axis=1)
 
 
 def agreement_lost(judged: np.ndarray, before: np.ndarray, after: np.ndarray) -> Interval:

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from kgss_helpers.exam.films import FAMILIES, HEADLINE, results
+from kgss_helpers.exam.films import FAMILIES, HEADLINE, gain, results
 from kgss_helpers.exam.results import ALL, Cost, ExamResult, difference
-from kgss_helpers.exam.statistics import Interval, mean_interval
+from kgss_helpers.exam.statistics import Interval
 from kgss_helpers.files import DATA
 from kgss_helpers.question import Split
 
@@ -181,14 +181,6 @@ def mean_of(result: ExamResult, families: Sequence[str] = FAMILIES) -> float:
     """nDCG@10, each family counting the same."""
     by_family = result.by_family()
     return float(sum(by_family[family].mean() for family in families) / len(families))
-
-
-def gain(first: ExamResult, second: ExamResult, families: Sequence[str] = FAMILIES) -> Interval:
-    """By how much the first is better, paired over questions, each family counting the same."""
-    if len(families) == 1:
-        return difference(first, second, families[0])
-    one, other = first.by_family(), second.by_family()
-    return mean_interval(*((one[family] - other[family][one[family].index]).to_numpy() for family in families))
 
 
 def best_at(families: Sequence[str], scores: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ learned from questions whose answers are known, and from nothing else.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,12 @@ class Router:
         ):
             raise ValueError(f"{path.name}: a weight is missing or no number{remedy}")
         return cls(tuple(features), names, table, shift, reader, rank_share)
+
+
+def even_importance(families: Sequence[str]) -> np.ndarray:
+    """Of each question, shape (questions,), so that every family counts the same; ``families`` are the questions'."""
+    sizes = Counter(families)
+    return np.array([len(families) / len(sizes) / sizes[family] for family in families])
 
 
 def learn_router(

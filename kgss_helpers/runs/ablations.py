@@ -148,7 +148,12 @@ def shortened(space: SemanticSpace, length: int) -> SemanticSpace:
     """The space of the first ``length`` numbers of each vector, scaled to unit length again; its name says so."""
     texts = {text: unit_rows(vector[:length]) for text, vector in space.texts.items()}
     vectors = unit_rows(space.vectors[:, :length])
-    return replace(space, name=f"{space.name}, {length} numbers", vectors=vectors, texts=texts)
+    return replace(space, name=shortened_name(space.name, length), vectors=vectors, texts=texts)
+
+
+def shortened_name(name: str, length: int) -> str:
+    """The row of a setting whose vectors are cut to a length; its own, if nothing is cut off."""
+    return name if length == sbert.LENGTHS[0] else f"{name}, {length} numbers"
 
 
 def done(name: str, setting: Setting, folder: Path) -> bool:

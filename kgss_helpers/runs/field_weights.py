@@ -20,7 +20,7 @@ import numpy as np
 from kgss_helpers.exam.films import FilmExam, film_exam
 from kgss_helpers.files import DATA, slug
 from kgss_helpers.methods.fields import DESCRIPTION
-from kgss_helpers.methods.fusion import Example, Router, learn_router
+from kgss_helpers.methods.fusion import Example, Router, even_importance, learn_router
 from kgss_helpers.methods.late_interaction import TokenVectors
 from kgss_helpers.methods.pretrained import PACKAGED, TUNED
 from kgss_helpers.methods.protocol import Encoder, Method
@@ -148,19 +148,13 @@ def _example(features: np.ndarray, values: np.ndarray, ids: np.ndarray, question
     return Example(features, values[kept].astype(float), grades[kept] / grades.sum())
 
 
-def importance(families: Sequence[str]) -> np.ndarray:
-    """Of each question, so that every family counts the same."""
-    sizes = {family: families.count(family) for family in set(families)}
-    return np.array([len(families) / len(sizes) / sizes[family] for family in families])
-
-
 def learned(
     made: WeighedFields, some: Sequence[Example], families: Sequence[str], *, ridge: float = RIDGE, reader: str = ""
 ) -> Router:
     """The weights that make the right answers likeliest."""
     names = tuple(field.name for field in made.fields)
     return learn_router(
-        some, groups(made.node_types), names, importance=importance(families), ridge=ridge, reader=reader
+        some, groups(made.node_types), names, importance=even_importance(families), ridge=ridge, reader=reader
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from kgss_helpers.exam.films import FilmExam, film_exam
 from kgss_helpers.files import slug
-from kgss_helpers.methods.fusion import Example, Router, learn_router
+from kgss_helpers.methods.fusion import Example, Router, even_importance, learn_router
 from kgss_helpers.methods.hybrid import FEATURES, WEIGHTS, HybridSearch
 from kgss_helpers.methods.late_interaction import LateInteraction
 from kgss_helpers.methods.learned_proximity import LearnedProximity
@@ -130,13 +130,11 @@ def learn(reader: str = PACKAGED) -> Path:
     exam = film_exam()
     method = hybrid(reader, router=Router.equal(FEATURES, tuple(SOURCES), shift=SHIFT, rank_share=RANK_SHARE))
     made, families = examples(method, validation_questions(exam), exam)
-    sizes = {family: families.count(family) for family in families}
-    importance = np.array([len(families) / len(sizes) / sizes[family] for family in families])
     router = learn_router(
         made,
         FEATURES,
         tuple(SOURCES),
-        importance=importance,
+        importance=even_importance(families),
         ridge=RIDGE,
         shift=SHIFT,
         rank_share=RANK_SHARE,

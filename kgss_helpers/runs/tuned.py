@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import numpy as np
 import pandas as pd
 from gensim.test.utils import datapath
 from scipy.stats import spearmanr
@@ -59,6 +60,7 @@ AVERAGED, HALFWAY = "averaged weights", 0.5
 """The rows of a model midway between base and tuned, and the share of the difference that it has."""
 DENSE = (f"{AVERAGED}, documents", f"{AVERAGED}, descriptions and documents")
 """Their names: where meaning alone answers, and what was forgotten shows."""
+SEEDS = (0, 1, 2)
 WORD_PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}
 SENTENCES = "film sentences"
 
@@ -178,19 +180,28 @@ def scores(model: SentenceTransformer, split: Split, keep: str = "") -> pd.DataF
 
 def general_similarity(model: SentenceTransformer) -> dict[str, float]:
     """Spearman's correlation with what people said of pairs that have nothing to do with the exam."""
-    found = {}
-    for name, file in WORD_PAIRS.items():
-        pairs = pd.read_csv(datapath(file), sep="\t", comment="#", names=["first", "second", "score"])
-        pairs["score"] = pd.to_numeric(pairs["score"], errors="coerce")
-        found[name] = _agreement(model, pairs.dropna())
-    held_out = load_primer()["sts"][1]
-    found[SENTENCES] = _agreement(model, held_out[["sentence1", "sentence2", "score"]])
-    return found
+    held_out = load_primer()["sts"][1][["sentence1", "sentence2", "score"]].set_axis(
+        ["first", "second", "score"], axis=1
+    )
+    judged = {name: word_pairs(name) for name in WORD_PAIRS} | {SENTENCES: held_out}
+    return {name: float(spearmanr(cosines(model, pairs), pairs["score"]).statistic) for name, pairs in judged.items()}
 
 
-def _agreement(model: SentenceTransformer, pairs: pd.DataFrame) -> float:
-    first, second = (encode(model, pairs.iloc[:, side].tolist()) for side in (0, 1))
-    return float(spearmanr((first * second).sum(axis=1), pairs.iloc[:, 2]).statistic)
+def word_pairs(name: str) -> pd.DataFrame:
+    """Pairs of words that people judged, as gensim brings them: ``first``, ``second``, ``score``.
+
+    Args:
+        name: ``"WordSim-353"`` (Finkelstein et al. 2002) or ``"SimLex-999"`` (Hill et al. 2015).
+    """
+    path = datapath(WORD_PAIRS[name])
+    pairs = pd.read_csv(path, sep="\t", comment="#", names=["first", "second", "score"])
+    return pairs.assign(score=pd.to_numeric(pairs["score"], errors="coerce")).dropna().reset_index(drop=True)
+
+
+def cosines(model: SentenceTransformer, pairs: pd.DataFrame) -> np.ndarray:
+    """Of the two texts of each row."""
+    first, second = (encode(model, pairs[column].tolist()) for column in ("first", "second"))
+    return (first * second).sum(axis=1)
 
 
 def measured(
@@ -255,7 +266,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m kgss_helpers.runs.tuned", description=__doc__.split("\n")[0])
     parser.add_argument("--model", default=PACKAGED, help="the base: a folder or a name on the hub (%(default)s)")
     parser.add_argument("--name", default="tuned", help="what it is called in the exam's rows (%(default)s)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--batch-size", type=int, default=Recipe.batch_size)
     parser.add_argument("--graph-rows", type=int, default=Recipe.graph_rows)
     parser.add_argument("--work", type=Path, default=WORK, help="where models and checkpoints lie (%(default)s)")

@@ -382,3 +382,17 @@ def _keep(shown: Page | Locator, name: str) -> Path:
     picture = PICTURES / f"{name}.png"
     shown.screenshot(path=picture, animations="disabled")
     return picture
+
+
+def asks_in_own_words(notebook: Notebook, readers: set[str], picture: str) -> None:
+    """Types a question into a notebook's search: each reader answers, with reasons, and typed markup stays text."""
+    search = notebook.widget("Looking for")
+    search.type_into("Question", "who frightens people with puppets?")
+    search.should_say("who frightens people with puppets?")
+    assert readers <= set(search.says.splitlines())
+    search.should_say("about ")  # a reason made of edges
+    search.screenshot(picture)
+    search.type_into("Question", HOSTILE)
+    search.should_say(HOSTILE)
+    assert search.output.locator("script, img").count() == 0
+    assert notebook.page.evaluate("() => window.hacked") is None

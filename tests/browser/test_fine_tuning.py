@@ -10,7 +10,7 @@ import pytest
 
 from kgss_helpers.frontdoor.notebooks import FOLDER
 
-from .lab import HOSTILE, Lab, Notebook
+from .lab import Lab, Notebook, asks_in_own_words
 
 BEFORE = """
 from kgss_helpers.session import setup
@@ -51,13 +51,4 @@ def test_a_model_answers_a_question_of_the_exam_and_one_of_the_readers(notebook:
 
 
 def test_a_question_in_the_readers_words_is_answered_by_base_and_tuned(notebook: Notebook) -> None:
-    search = notebook.widget("Looking for")
-    search.type_into("Question", "who frightens people with puppets?")
-    search.should_say("who frightens people with puppets?")
-    assert {"base", "tuned"} <= set(search.says.splitlines())
-    search.should_say("about ")  # a reason made of edges
-    search.screenshot("fine-tuning-own-words")
-    search.type_into("Question", HOSTILE)
-    search.should_say(HOSTILE)
-    assert search.output.locator("script, img").count() == 0
-    assert notebook.page.evaluate("() => window.hacked") is None
+    asks_in_own_words(notebook, {"base", "tuned"}, "fine-tuning-own-words")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .lab import HOSTILE, Lab, Notebook
+from .lab import HOSTILE, Lab, Notebook, asks_in_own_words
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,4 @@ def test_a_typed_name_stands_beside_negatives_of_each_kind(notebook: Notebook) -
 
 
 def test_a_question_in_the_readers_words_is_answered_by_base_pupil_and_tuned(notebook: Notebook) -> None:
-    search = notebook.widget("Looking for")
-    search.type_into("Question", "who frightens people with puppets?")
-    search.should_say("who frightens people with puppets?")
-    assert {"base", "pupil", "tuned"} <= set(search.says.splitlines())
-    search.should_say("about ")  # a reason made of edges
-    search.screenshot("harder-negatives-own-words")
-    search.type_into("Question", HOSTILE)
-    search.should_say(HOSTILE)
-    assert search.output.locator("script, img").count() == 0
-    assert notebook.page.evaluate("() => window.hacked") is None
+    asks_in_own_words(notebook, {"base", "pupil", "tuned"}, "harder-negatives-own-words")

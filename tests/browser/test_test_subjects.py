@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from kgss_helpers.films.roles import SKILLS
 
-from .lab import HOSTILE, Lab, Notebook, Widget
+from .lab import HOSTILE, Lab, Notebook, Widget, asks_in_own_words
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +71,4 @@ def test_the_slider_moves_the_map(notebook: Notebook) -> None:
 
 
 def test_a_question_in_the_readers_words_is_answered_by_base_and_tuned(notebook: Notebook) -> None:
-    search = notebook.widget("Looking for")
-    search.type_into("Question", "who frightens people with puppets?")
-    search.should_say("who frightens people with puppets?")
-    assert {"base", "tuned"} <= set(search.says.splitlines())
-    search.should_say("about ")  # a reason made of edges
-    search.screenshot("test-subjects-own-words")
-    search.type_into("Question", HOSTILE)
-    search.should_say(HOSTILE)
-    assert search.output.locator("script, img").count() == 0
-    assert notebook.page.evaluate("() => window.hacked") is None
+    asks_in_own_words(notebook, {"base", "tuned"}, "test-subjects-own-words")

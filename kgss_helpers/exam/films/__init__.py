@@ -22,7 +22,8 @@ from kgss_helpers.exam.films.first_edition import FAMILIES as FIRST_FAMILIES
 from kgss_helpers.exam.films.first_edition import first_graph, first_questions, first_split
 from kgss_helpers.exam.films.holdout import hold_out
 from kgss_helpers.exam.films.variants import with_variants
-from kgss_helpers.exam.results import ALL, EDITION, ExamResult, in_order, recorded
+from kgss_helpers.exam.results import ALL, EDITION, ExamResult, difference, in_order, recorded
+from kgss_helpers.exam.statistics import Interval, mean_interval
 from kgss_helpers.files import DATA
 from kgss_helpers.graph import KnowledgeGraph
 from kgss_helpers.methods.protocol import Encoder, Method
@@ -98,6 +99,14 @@ def read_film_exam(edition: int) -> FilmExam:
         EDITION, held_out.graph, held_out.training_graph, held_out.newcomer_graph, held_out.validation, held_out.test,
         held_out.newcomers, tuple(with_variants(load_questions(QUESTIONS))),
     )  # fmt: skip
+
+
+def gain(first: ExamResult, second: ExamResult, families: Sequence[str] = FAMILIES) -> Interval:
+    """By how much the first is better, paired over questions, each family counting the same."""
+    if len(families) == 1:
+        return difference(first, second, families[0])
+    one, other = first.by_family(), second.by_family()
+    return mean_interval(*((one[family] - other[family][one[family].index]).to_numpy() for family in families))
 
 
 def derive_questions() -> list[Question]:

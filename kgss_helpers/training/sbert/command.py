@@ -113,8 +113,7 @@ def _run(options: argparse.Namespace, extras: Extras | None) -> int:
             if extras:
                 extras.keep()
             config = settings | {"device": options.device, "bf16": options.bf16, "processes": processes()}
-            config |= {"rows_an_epoch": len(rows), "minutes": round(trained.seconds / 60, 1)}
-            config |= {"edition": EDITION}
+            config |= {"rows_an_epoch": len(rows), "minutes": round(trained.seconds / 60, 1), "edition": EDITION}
             config |= machine(trained.model.device, bf16=options.bf16)
             write_whole(folder / CONFIG, json.dumps(config, indent=2) + "\n")
             print(f"Kept in {folder}: {', '.join(written)}")
